@@ -1,0 +1,65 @@
+"""Short-time spectra of a stream, kept as band powers: frames of 93 ms, half overlapped, Hann.
+
+Frame k is centered on frame k * hop of the signal, with silence before and after it, so that every sample
+weighs the same. Powers are those on a stereo bus: added over both channels, a mono signal counted twice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tonmeister.dsp.spectrum import BANDS, band_layout, bin_scale, frame_length, hann
+from tonmeister.dsp.spectrum_kernels import SHAPES, describe_spectra
+from tonmeister.units import DoubleArray, FloatArray
+
+__all__ = ["SpectrumMeter"]
+
+
+class SpectrumMeter:
+    """Collects a row of band powers (66) and of shape (5) per hop."""
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        self.sample_rate = sample_rate
+        self.length = frame_length(sample_rate)
+        self.hop = self.length // 2
+        self._scale = bin_scale(self.length) * (2.0 if channels == 1 else 1.0)
+        self._pending = np.zeros((channels, self.hop), np.float32)
+        self._previous = np.zeros(self.length // 2 + 1)
+        self._bands: list[FloatArray] = []
+        self._shapes: list[FloatArray] = []
+
+    def update(self, block: FloatArray) -> None:
+        """Take the next (channels, any number of frames)."""
+        signal = np.concatenate((self._pending, block), axis=1)
+        frames = max((signal.shape[1] - self.length) // self.hop + 1, 0)
+        self._pending = signal[:, frames * self.hop :].copy()
+        if frames:
+            self._describe(signal[:, : (frames + 1) * self.hop])
+
+    def finish(self) -> tuple[FloatArray, FloatArray]:
+        """Let the last frames out; band powers (frames, 66) and shapes (frames, 5)."""
+        # after this the last frame's second half is silence
+        missing = -self._pending.shape[1] % self.hop + self.hop
+        self.update(np.zeros((len(self._pending), missing), np.float32))
+        empty = np.zeros((0, BANDS), np.float32), np.zeros((0, SHAPES), np.float32)
+        return np.concatenate([empty[0], *self._bands]), np.concatenate([empty[1], *self._shapes])
+
+    def _describe(self, signal: FloatArray) -> None:
+        windows = np.lib.stride_tricks.sliding_window_view(signal, self.length, axis=1)[:, :: self.hop]
+        frames = windows.shape[1]
+        bands, shapes = np.zeros((frames, BANDS), np.float32), np.zeros((frames, SHAPES), np.float32)
+        if signal.any():
+            spectra = np.fft.rfft(windows * hann(self.length), axis=-1).astype(np.complex64, copy=False)
+            bins, shares = band_layout(self.sample_rate)
+            bin_hz = self.sample_rate / self.length
+            describe_spectra(spectra, bin_hz, self._scale, bins, shares, self._previous, bands, shapes)
+        else:
+            self._previous[:] = 0.0
+        self._bands.append(bands)
+        self._shapes.append(shapes)
+
+
+def average(rows: FloatArray, weights: DoubleArray) -> DoubleArray:
+    """Weighted mean of rows; zeros when no row has weight."""
+    total = float(weights.sum())
+    return weights @ rows.astype(np.float64) / total if total > 0 else np.zeros(rows.shape[1])

@@ -1,0 +1,108 @@
+"""Peaks between the samples, by polyphase interpolation (ITU-R BS.1770-4, annex 2).
+
+Annex 2 asks for an interpolator of at least four times the rate and gives one of 12 taps per phase. This
+one has 32 taps per phase, a sinc in a Kaiser window: flat within 0.01 dB to 0.42 of the sample rate. Its
+first phase is the samples themselves, so that a true peak is never below the sample peak.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from tonmeister.dsp.jit import kernel
+from tonmeister.units import DoubleArray, FloatArray
+
+__all__ = ["DELAY_FRAMES", "TAPS", "interpolated_peaks", "interpolator_gain", "polyphase", "polyphase_4x", "true_peaks"]
+
+TAPS: Final = 32
+DELAY_FRAMES: Final = TAPS // 2
+"""Phase p of the output at frame n is the signal at the time n - 16 + p / phases, in frames."""
+
+_KAISER_BETA: Final = 7.0
+_CHUNK: Final = 64
+_BLOCK: Final = 16384
+
+
+@lru_cache(maxsize=8)
+def polyphase(phases: int) -> DoubleArray:
+    """Coefficients (phases, 32), oldest sample last; every phase has unit gain at 0 Hz.
+
+    c[p, k] = sinc(t) kaiser(t / 16), t = k - 16 + p / phases.
+    """
+    time = np.arange(TAPS)[None, :] - DELAY_FRAMES + np.arange(phases)[:, None] / phases
+    inside = np.sqrt(np.clip(1.0 - (time / DELAY_FRAMES) ** 2, 0.0, None))
+    coefficients = np.sinc(time) * np.i0(_KAISER_BETA * inside) / np.i0(_KAISER_BETA)
+    coefficients[0] = time[0] == 0.0
+    coefficients /= coefficients.sum(axis=1, keepdims=True)
+    coefficients.flags.writeable = False
+    return np.asarray(coefficients)
+
+
+def polyphase_4x() -> DoubleArray:
+    """The four-times interpolator of the true-peak meter; shape (4, 32)."""
+    return polyphase(4)
+
+
+def interpolator_gain(coefficients: DoubleArray) -> float:
+    """The most an interpolated value may exceed the largest sample: max over phases of sum |c|."""
+    return float(np.abs(coefficients).sum(axis=1).max()) * (1.0 + 1e-9)
+
+
+@kernel
+def interpolated_peaks(
+    padded: FloatArray, coefficients: DoubleArray, gain: float, floor: float, peaks: DoubleArray
+) -> None:
+    """Largest magnitude of all phases per frame, where it may exceed `floor`; elsewhere 0.
+
+    `padded` (channels, taps - 1 + frames) begins with the frames before the block; `peaks`
+    (channels, frames) is written; `gain` is `interpolator_gain(coefficients)`. A stretch whose samples
+    times `gain` stay below `floor` is not computed.
+    """
+    phases, taps = coefficients.shape
+    channels, frames = peaks.shape
+    values = np.empty(_CHUNK, np.float64)
+    for channel in range(channels):
+        row = padded[channel]
+        for start in range(0, frames, _CHUNK):
+            count = min(_CHUNK, frames - start)
+            out = peaks[channel, start : start + count]
+            out[:] = 0.0
+            largest = np.float32(0.0)
+            for sample in row[start : start + count + taps - 1]:
+                largest = max(largest, abs(sample))
+            if largest * gain <= floor:
+                continue
+            for phase in range(phases):
+                total = values[:count]
+                total[:] = 0.0
+                for tap in range(taps):
+                    weight = coefficients[phase, tap]
+                    if weight == 0.0:
+                        continue
+                    first = start + taps - 1 - tap
+                    segment = row[first : first + count]
+                    for i in range(count):
+                        total[i] += weight * segment[i]
+                for i in range(count):
+                    out[i] = max(out[i], abs(total[i]))
+
+
+def true_peaks(samples: FloatArray) -> DoubleArray:
+    """True peak of each channel of (channels, frames), as an amplitude; shape (channels,)."""
+    coefficients = polyphase_4x()
+    gain = interpolator_gain(coefficients)
+    channels, frames = samples.shape
+    found = np.zeros(channels)
+    edge = np.zeros((1, TAPS - 1), np.float32)
+    for channel in range(channels):
+        padded = np.concatenate((edge, samples[channel : channel + 1], edge), axis=1, dtype=np.float32)
+        for start in range(0, frames + DELAY_FRAMES, _BLOCK):
+            count = min(_BLOCK, frames + DELAY_FRAMES - start)
+            peaks = np.empty((1, count))
+            part = padded[:, start : start + count + TAPS - 1]
+            interpolated_peaks(part, coefficients, gain, float(found[channel]), peaks)
+            found[channel] = max(found[channel], peaks.max())
+    return found

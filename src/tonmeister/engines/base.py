@@ -1,0 +1,125 @@
+"""The contract of an engine, and where each engine lives.
+
+An engine is a class made from one frozen dataclass of options. Its module is imported when it is asked for,
+so listing the engines costs nothing. Third parties register under the entry-point group ``tonmeister.engines``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Protocol, cast
+
+from tonmeister.decisions import Decision
+from tonmeister.errors import BadInputError, nearest
+from tonmeister.features import MultitrackFeatures
+from tonmeister.multitrack import Multitrack
+
+
+class MixEngine(Protocol):
+    """Decides; never renders, never reads audio.
+
+    The class also has ``Options``, a frozen dataclass whose fields (bool, int, float, str, Literal) each
+    carry ``metadata={"help": ...}``; the constructor takes one of them and a seed.
+    """
+
+    name: ClassVar[str]
+
+    def decide(self, multitrack: Multitrack, features: MultitrackFeatures) -> Iterable[Decision]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """A line of the list of engines."""
+
+    path: str
+    summary: str
+    source: str
+
+
+ENGINES: Final[Mapping[str, EngineInfo]] = {
+    "textbook": EngineInfo(
+        "tonmeister.engines.textbook:TextbookEngine",
+        "rules from audio books on instrument tags and simple measurements (default)",
+        "De Man & Reiss, AES 135 (2013)",
+    ),
+    "sum": EngineInfo(
+        "tonmeister.engines.baselines:SumEngine",
+        "every fader at unity, everything in the center",
+        "baseline",
+    ),
+    "loudness": EngineInfo(
+        "tonmeister.engines.baselines:LoudnessEngine",
+        "every track equally loud, everything in the center",
+        "baseline",
+    ),
+    "adaptive": EngineInfo(
+        "tonmeister.engines.adaptive:AdaptiveEngine",
+        "faders and pans that follow low-level features over time",
+        "Mansbridge, Finn & Reiss, AES 132 and 133 (2012); Giannoulis, Massberg & Reiss (2013)",
+    ),
+}
+
+
+def load_engine(name: str, options: Mapping[str, str] | None = None, *, seed: int = 0) -> MixEngine:
+    """Make the engine `name` with its options given as text, for example ``{"profile": "faithful"}``."""
+    cls = _engine_type(name)
+    return cast(MixEngine, cls(_parse_options(name, cls.Options, options or {}), seed=seed))
+
+
+def option_help(name: str) -> list[tuple[str, str, str]]:
+    """(option, default, help) for each option of an engine."""
+    cls = _engine_type(name)
+    return [(f.name, str(f.default), f.metadata.get("help", "")) for f in dataclasses.fields(cls.Options)]
+
+
+def _engine_type(name: str) -> Any:
+    path = ENGINES[name].path if name in ENGINES else _entry_points().get(name)
+    if path is None:
+        raise BadInputError(f"there is no engine {name!r}{nearest(name, list(ENGINES))}")
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _entry_points() -> dict[str, str]:
+    from importlib.metadata import entry_points
+
+    return {e.name: e.value for e in entry_points(group="tonmeister.engines")}
+
+
+def _parse_options(engine: str, cls: type[Any], given: Mapping[str, str]) -> Any:
+    hints = typing.get_type_hints(cls)
+    for key in given:
+        if key not in hints:
+            raise BadInputError(f"engine {engine!r} has no option {key!r}{nearest(key, list(hints))}")
+    return cls(**{key: _parse(key, text, hints[key]) for key, text in given.items()})
+
+
+def _parse(key: str, text: str, hint: Any) -> Any:
+    """Read an option's text as the type its field declares."""
+    if typing.get_origin(hint) is typing.Literal:
+        allowed = typing.get_args(hint)
+        if text not in allowed:
+            raise BadInputError(f"option {key}={text!r} is not known: give one of {', '.join(allowed)}")
+        return text
+    if hint is bool:
+        words = {
+            "yes": True,
+            "true": True,
+            "on": True,
+            "1": True,
+            "no": False,
+            "false": False,
+            "off": False,
+            "0": False,
+        }
+        if text.casefold() not in words:
+            raise BadInputError(f"option {key}={text!r} is a switch: give yes or no")
+        return words[text.casefold()]
+    try:
+        return hint(text)
+    except ValueError:
+        raise BadInputError(f"option {key}={text!r} should be a number") from None

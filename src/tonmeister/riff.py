@@ -1,0 +1,82 @@
+"""The few facts of a WAV file that libsndfile does not tell or write: cut-off data, BWF time reference.
+
+Chunk layout: RIFF/WAVE (Microsoft), RF64 (EBU Tech 3306), ``bext`` (EBU Tech 3285).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+__all__ = ["WavFacts", "append_bext", "wav_facts"]
+
+_UNKNOWN: Final = (0, 0xFFFFFFFF)
+"""Sizes that a program writes while it does not know the length yet."""
+_MAX_CHUNKS: Final = 256
+_BEXT: Final = struct.Struct("<256s32s32s10s8sQH")
+
+
+@dataclass(frozen=True, slots=True)
+class WavFacts:
+    """Missing bytes of the data chunk (0 when complete) and the time reference in frames."""
+
+    missing_bytes: int = 0
+    time_reference_frames: int = 0
+
+
+def wav_facts(path: Path) -> WavFacts:
+    """Walk the chunks of a WAV or RF64 file; nothing is raised for what is not understood."""
+    size = path.stat().st_size
+    missing, reference = 0, 0
+    with path.open("rb") as file:
+        for name, start, length in _chunks(file, size):
+            if name == b"data" and length not in _UNKNOWN:
+                missing = max(start + length - size, 0)
+            if name == b"bext" and length >= _BEXT.size:
+                file.seek(start)
+                reference = _BEXT.unpack(file.read(_BEXT.size))[5]
+    return WavFacts(missing, reference)
+
+
+def _chunks(file: BinaryIO, size: int) -> list[tuple[bytes, int, int]]:
+    """(name, start, length) of each chunk; an RF64 data length comes from its ds64 chunk."""
+    head = file.read(12)
+    if len(head) < 12 or head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:] != b"WAVE":
+        return []
+    found: list[tuple[bytes, int, int]] = []
+    at, long_data = 12, None
+    while at + 8 <= size and len(found) < _MAX_CHUNKS:
+        file.seek(at)
+        name, length = struct.unpack("<4sI", file.read(8))
+        if name == b"ds64" and length >= 24:
+            long_data = struct.unpack("<Q", file.read(16)[8:])[0]
+        if name == b"data" and length == 0xFFFFFFFF and long_data is not None:
+            length = long_data
+        found.append((name, at + 8, length))
+        if name == b"data" and length in _UNKNOWN:
+            break
+        at += 8 + length + (length & 1)
+    return found
+
+
+def append_bext(path: Path, *, time_reference_frames: int, description: str) -> None:
+    """Add a ``bext`` chunk with the time reference behind the audio of a finished WAV or RF64 file."""
+    body = _BEXT.pack(
+        description.encode("ascii", "replace")[:256], b"tonmeister", b"", b"", b"", time_reference_frames, 0
+    )
+    body = body.ljust(602, b"\0")
+    with path.open("r+b") as file:
+        head = file.read(4)
+        file.seek(0, 2)
+        if file.tell() & 1:
+            file.write(b"\0")
+        file.write(struct.pack("<4sI", b"bext", len(body)) + body)
+        total = file.tell() - 8
+        if head == b"RF64":
+            file.seek(20)
+            file.write(struct.pack("<Q", total))
+        else:
+            file.seek(4)
+            file.write(struct.pack("<I", total))
