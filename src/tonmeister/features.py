@@ -1,7 +1,10 @@
 """What is known about the sound of the tracks: data only, measured once, read by every engine.
 
 Conventions. Levels are dB re full scale (a full-scale sine has a peak of 0 dB and an RMS of -3.01 dB).
-Stereo powers are added over the channels, as in BS.1770, unless said. A value that a silent track does not
+Stereo powers are added over the channels, as in BS.1770, unless said. Loudness and band powers are those on
+a stereo bus with the fader at unity: a mono track sounds from both speakers (dual mono) and reads 3.01 dB more
+than its one channel alone, so that mono and stereo tracks compare. Levels (RMS, `level_db`) are means over the
+channels, peaks maxima over the channels. A value that a silent track does not
 have is None, never minus infinity. "Active" frames are those the hysteresis gate holds open.
 """
 

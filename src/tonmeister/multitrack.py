@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from tonmeister.audio import Audio, AudioInfo, AudioReader, open_audio
-from tonmeister.units import FloatArray
+from tonmeister.units import FloatArray, db_to_gain
 
 __all__ = ["Excluded", "Multitrack", "SourceFile", "Track", "TrackReader"]
 
@@ -44,6 +46,8 @@ class Track:
     group: str | None = None
     """Several microphones or takes of one source share a group."""
     kind: str = "source"
+    input_gain_db: float = 0.0
+    """Applied on reading: the gain knob in front of everything (evaluation scrambles with it)."""
 
     @property
     def file(self) -> str:
@@ -82,6 +86,7 @@ class TrackReader:
 
     def __init__(self, track: Track, sample_rate: int) -> None:
         self.channels = track.channels
+        self._gain = np.float32(db_to_gain(track.input_gain_db)) if track.input_gain_db else None
         if track.audio is not None:
             self._readers = [AudioReader.from_memory(track.audio, sample_rate)]
         else:
@@ -100,13 +105,16 @@ class TrackReader:
 
     def read(self, frames: int) -> FloatArray:
         """The next (channels, <= frames); zero frames at the end."""
-        import numpy as np
+        block = _joined([reader.read(frames) for reader in self._readers])
+        return block if self._gain is None else block * self._gain
 
-        blocks = [reader.read(frames) for reader in self._readers]
-        if len(blocks) == 1:
-            return blocks[0]
-        length = max(b.shape[1] for b in blocks)
-        return np.vstack([np.pad(b, ((0, 0), (0, length - b.shape[1]))) for b in blocks])
+
+def _joined(blocks: list[FloatArray]) -> FloatArray:
+    """Mono blocks as the channels of one, the shorter padded."""
+    if len(blocks) == 1:
+        return blocks[0]
+    length = max(b.shape[1] for b in blocks)
+    return np.vstack([np.pad(b, ((0, 0), (0, length - b.shape[1]))) for b in blocks])
 
 
 @dataclass(frozen=True, slots=True)

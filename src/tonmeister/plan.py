@@ -175,7 +175,16 @@ def fold(
             )
         if not entry.overruled:
             strips[decision.strip] = _apply(strips[decision.strip], decision)
-    return tuple(strips.values()), log
+    return tuple(_in_slot_order(s, log) for s in strips.values()), log
+
+
+def _in_slot_order(strip: Strip, log: tuple[LoggedDecision, ...]) -> Strip:
+    """Inserts in the order in which their slots first appear, so that changing one does not move it."""
+    if len(strip.inserts) < 2:
+        return strip
+    mine = (e.decision for e in log if e.decision.strip == strip.name and isinstance(e.decision, AddInsert))
+    order = {slot: index for index, slot in enumerate(dict.fromkeys(d.slot for d in mine))}
+    return dataclasses.replace(strip, inserts=tuple(sorted(strip.inserts, key=lambda i: order[i.slot])))
 
 
 def _judge(decisions: list[Decision]) -> tuple[LoggedDecision, ...]:
@@ -211,8 +220,9 @@ def _apply(strip: Strip, decision: Decision) -> Strip:
             return dataclasses.replace(strip, gain_db=value, automation=_less(strip.automation, "gain_db"))
         case SetPan(pan=value):
             return dataclasses.replace(strip, pan=value, automation=_less(strip.automation, "pan"))
-        case AddInsert():
-            return dataclasses.replace(strip, inserts=_with_insert(strip.inserts, decision))
+        case AddInsert(effect=effect, slot=slot):
+            new = () if effect is None else (Insert(slot, effect),)
+            return dataclasses.replace(strip, inserts=(*(i for i in strip.inserts if i.slot != slot), *new))
         case AddSend(to=to, gain_db=gain_db, pre_fader=pre_fader):
             others = tuple(s for s in strip.sends if s.to != to)
             return dataclasses.replace(strip, sends=(*others, Send(to, gain_db, pre_fader)))
@@ -232,16 +242,6 @@ def _apply(strip: Strip, decision: Decision) -> Strip:
 
 def _less(mapping: Mapping[str, Curve], key: str) -> dict[str, Curve]:
     return {k: v for k, v in mapping.items() if k != key}
-
-
-def _with_insert(inserts: tuple[Insert, ...], decision: AddInsert) -> tuple[Insert, ...]:
-    """Replace the slot where it stands, empty it, or append it."""
-    if decision.effect is None:
-        return tuple(i for i in inserts if i.slot != decision.slot)
-    new = Insert(decision.slot, decision.effect)
-    if any(i.slot == decision.slot for i in inserts):
-        return tuple(new if i.slot == decision.slot else i for i in inserts)
-    return (*inserts, new)
 
 
 def _check_strips(plan: MixPlan) -> None:

@@ -12,27 +12,47 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from tonmeister.audio import Audio
 from tonmeister.errors import PlanError
-from tonmeister.multitrack import Multitrack, TrackReader
+from tonmeister.multitrack import Multitrack, Track
 from tonmeister.plan import LOUDNESS_SLOT, MixPlan
 from tonmeister.strip import MASTER, Strip
 from tonmeister.strip_processor import DelayLine, StripProcessor
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["BLOCK_FRAMES", "Section", "Sink", "process_strip", "render", "render_blocks", "split_master"]
+__all__ = [
+    "BLOCK_FRAMES",
+    "BlockReader",
+    "OpenTrack",
+    "Section",
+    "Sink",
+    "process_strip",
+    "render",
+    "render_blocks",
+    "split_master",
+]
 
 BLOCK_FRAMES = 16384
 
 Sink = Callable[[str, FloatArray], None]
 """Takes blocks (2, frames) of a strip by its name."""
+
+
+class BlockReader(Protocol):
+    """Where a track's audio comes from: blocks of (channels, <= frames), an empty one at the end."""
+
+    def read(self, frames: int) -> FloatArray: ...
+
+
+OpenTrack = Callable[[Track], AbstractContextManager[BlockReader]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +86,13 @@ def render_blocks(
     stems: Sink | None = None,
     taps: Sink | None = None,
     plain_sum: Sink | None = None,
-) -> Iterator[FloatArray]:
+    open_track: OpenTrack | None = None,
+) -> Generator[FloatArray, None, None]:
     """The mix in blocks (2, <= block_frames).
 
     `stems` gets what each strip feeds the master, `taps` the output of every strip behind its fader and pan,
-    `plain_sum` the tracks as they are, added up; all aligned with the mix.
+    `plain_sum` the tracks as they are, added up; all aligned with the mix. `open_track` may supply the audio
+    from elsewhere than the tracks' own files.
     Raises `PlanError` when the plan is not for these tracks.
     """
     check_belongs(multitrack, plan)
@@ -78,7 +100,8 @@ def render_blocks(
         raise PlanError(
             f"the plan is for {plan.sample_rate} Hz and the tracks are at {multitrack.sample_rate} Hz: decide again"
         )
-    with _Console(multitrack, plan, threads, block_frames, section or Section()) as console:
+    console = _Console(multitrack, plan, threads, block_frames, section or Section(), open_track)
+    with console:
         yield from console.run(stems=stems, taps=taps, plain_sum=plain_sum)
 
 
@@ -155,8 +178,15 @@ class _Console:
     """All strips of a plan, connected, with their state."""
 
     def __init__(
-        self, multitrack: Multitrack, plan: MixPlan, threads: int | None, block_frames: int, section: Section
+        self,
+        multitrack: Multitrack,
+        plan: MixPlan,
+        threads: int | None,
+        block_frames: int,
+        section: Section,
+        open_track: OpenTrack | None,
     ) -> None:
+        self._open = open_track or (lambda track: track.open(multitrack.sample_rate))
         self._multitrack = multitrack
         self._plan = plan
         self._rate = multitrack.sample_rate
@@ -165,12 +195,13 @@ class _Console:
         warm_up = min(section.start, round(Section.WARM_UP_S * self._rate))
         self._position = section.start - warm_up
         self._skip = warm_up
+        self._rendered = 0
         remaining = max(multitrack.frames - section.start, 0)
         self._frames = min(remaining, section.frames) if section.frames is not None else remaining
         self._strips = {s.name: self._processor(s) for s in plan.strips}
         self._edges, self._arrival = self._connect()
         self._threads = threads or min(len(multitrack.tracks), os.cpu_count() or 1) or 1
-        self._readers: dict[str, TrackReader] = {}
+        self._readers: dict[str, BlockReader] = {}
         self._stack = ExitStack()
 
     def _processor(self, strip: Strip) -> StripProcessor:
@@ -190,7 +221,7 @@ class _Console:
             edges += [_Edge(strip.name, send.to, send.to, DelayLine(2, 0)) for send in strip.sends]
             if strip.output:
                 edges.append(_Edge(strip.name, strip.output, None, DelayLine(2, 0)))
-        return edges, arrival
+        return sorted(edges, key=lambda e: e.source), arrival
 
     def _out_time(self, edge: _Edge, arrival: Mapping[str, int]) -> int:
         return arrival[edge.source] + self._strips[edge.source].latency_frames
@@ -198,8 +229,7 @@ class _Console:
     def __enter__(self) -> _Console:
         self._pool = self._stack.enter_context(ThreadPoolExecutor(self._threads))
         for track in self._multitrack.tracks:
-            reader = self._stack.enter_context(track.open(self._rate))
-            self._readers[track.name] = reader
+            self._readers[track.name] = self._stack.enter_context(self._open(track))
         list(self._pool.map(self._seek, self._readers.values()))
         return self
 
@@ -207,7 +237,7 @@ class _Console:
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._stack.close()
 
-    def _seek(self, reader: TrackReader) -> None:
+    def _seek(self, reader: BlockReader) -> None:
         """Read past everything before the section."""
         left = self._position
         while left > 0 and (got := reader.read(min(left, 1 << 18)).shape[1]):
@@ -277,10 +307,25 @@ class _Console:
                     ):
                         if id(edge) in stem_sinks:
                             stem_sinks[id(edge)](block)
-                outputs[strip.name] = self._strips[strip.name].process(self._added(arriving))
+                bus = self._added(arriving)
+                if strip.kind == "master":
+                    self._silence_outside(bus)
+                outputs[strip.name] = self._strips[strip.name].process(bus)
             if strip.name in tap_sinks:
                 tap_sinks[strip.name](outputs[strip.name].output)
         return outputs[MASTER].output
+
+    def _silence_outside(self, bus: FloatArray) -> None:
+        """Nothing enters the master before the first frame of the song and behind the last.
+
+        Effects with latency ring before their time and behind the end; cut off here, a master rendered in one
+        piece equals one rendered in two (`split_master`).
+        """
+        first = self._arrival[MASTER] - self._rendered
+        last = first + self._skip + self._frames
+        bus[:, : max(first, 0)] = 0.0
+        bus[:, max(last, 0) :] = 0.0
+        self._rendered += bus.shape[1]
 
     def _carried(self, edge: _Edge, outputs: Mapping[str, StripProcessor.Outputs]) -> FloatArray:
         out = outputs[edge.source]

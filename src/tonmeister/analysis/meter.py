@@ -41,7 +41,7 @@ def cell_starts(cells: int, sample_rate: int) -> NDArray[np.int64]:
 
 
 class CellMeter:
-    """Collects K-weighted energy, energy and peak per channel in cells of 10 ms; left times right for stereo."""
+    """Collects K-weighted energy, energy, peak and sum per channel in cells of 10 ms; left times right for stereo."""
 
     def __init__(self, sample_rate: int, channels: int) -> None:
         self.sample_rate = sample_rate
@@ -68,7 +68,7 @@ class CellMeter:
         self._products.append(products[:count])
 
     def cells(self) -> DoubleArray:
-        """All cells, the last perhaps not full; shape (cells, channels, 3)."""
+        """All cells, the last perhaps not full; shape (cells, channels, 4)."""
         last = [self._partial[None].copy()] if self.position else []
         return np.concatenate([np.zeros((0, self.channels, CELL_VALUES)), *self._cells, *last])
 
@@ -139,7 +139,7 @@ class LoudnessMeter:
 
     def _windows(self, cells: int, step: int) -> DoubleArray:
         full = self.meter.full_cells()
-        energy = self.meter.cells()[:full, :, 0] @ self._weights
+        energy = (self.meter.cells()[:full, :, 0] * self._weights).sum(1)
         return window_powers(energy, self.meter.frames()[:full], cells=cells, step=step)
 
     @property

@@ -9,20 +9,23 @@ from __future__ import annotations
 import numpy as np
 
 from tonmeister.dsp.spectrum import BANDS, band_layout, bin_scale, frame_length, hann
-from tonmeister.dsp.spectrum_kernels import SHAPES, describe_spectra
+from tonmeister.dsp.spectrum_kernels import SHAPES, band_powers, spectrum_shapes
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["SpectrumMeter"]
+__all__ = ["SpectrumMeter", "average"]
 
 
 class SpectrumMeter:
     """Collects a row of band powers (66) and of shape (5) per hop."""
 
-    def __init__(self, sample_rate: int, channels: int) -> None:
+    def __init__(
+        self, sample_rate: int, channels: int, *, dual_mono: bool = True, shapes: bool = True
+    ) -> None:
         self.sample_rate = sample_rate
         self.length = frame_length(sample_rate)
         self.hop = self.length // 2
-        self._scale = bin_scale(self.length) * (2.0 if channels == 1 else 1.0)
+        self._scale = bin_scale(self.length) * (2.0 if channels == 1 and dual_mono else 1.0)
+        self._with_shapes = shapes
         self._pending = np.zeros((channels, self.hop), np.float32)
         self._previous = np.zeros(self.length // 2 + 1)
         self._bands: list[FloatArray] = []
@@ -51,8 +54,10 @@ class SpectrumMeter:
         if signal.any():
             spectra = np.fft.rfft(windows * hann(self.length), axis=-1).astype(np.complex64, copy=False)
             bins, shares = band_layout(self.sample_rate)
-            bin_hz = self.sample_rate / self.length
-            describe_spectra(spectra, bin_hz, self._scale, bins, shares, self._previous, bands, shapes)
+            power = np.empty((frames, self.length // 2 + 1))
+            band_powers(spectra, self._scale, bins, shares, power, bands)
+            if self._with_shapes:
+                spectrum_shapes(power, self.sample_rate / self.length, self._previous, shapes)
         else:
             self._previous[:] = 0.0
         self._bands.append(bands)
@@ -62,4 +67,4 @@ class SpectrumMeter:
 def average(rows: FloatArray, weights: DoubleArray) -> DoubleArray:
     """Weighted mean of rows; zeros when no row has weight."""
     total = float(weights.sum())
-    return weights @ rows.astype(np.float64) / total if total > 0 else np.zeros(rows.shape[1])
+    return (weights[:, None] * rows).sum(0) / total if total > 0 else np.zeros(rows.shape[1])

@@ -10,7 +10,9 @@ __all__ = ["filter_cascade"]
 
 
 @kernel
-def filter_cascade(source: FloatArray, target: FloatArray, coefficients: DoubleArray, state: DoubleArray) -> None:
+def filter_cascade(
+    source: FloatArray, target: FloatArray, coefficients: DoubleArray, state: DoubleArray
+) -> None:
     """Filter `source` into `target` (which may be the same array) by sections (n, 5).
 
     Transposed direct form II with float64 state (channels, n, 2)::

@@ -15,8 +15,8 @@ from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["CELL_VALUES", "clipped_runs", "onset_cells", "weighted_cells"]
 
-CELL_VALUES = 3
-"""Per channel and cell: K-weighted energy, energy, peak."""
+CELL_VALUES = 4
+"""Per channel and cell: K-weighted energy, energy, peak, sum."""
 
 TINY = 1e-30
 """Filter state below this is set to zero at the end of a cell, which keeps denormal numbers away."""
@@ -39,8 +39,8 @@ def weighted_cells(
 ) -> int:
     """Feed (channels, frames); return how many cells were finished.
 
-    `sections` (2, 5), `state` (channels, 4) and `partial` (channels, 3) and `cross` (1,) are carried;
-    `cells` (enough, channels, 3) and `products` (enough,), left times right, receive what is finished.
+    `sections` (2, 5), `state` (channels, 4) and `partial` (channels, 4) and `cross` (1,) are carried;
+    `cells` (enough, channels, 4) and `products` (enough,), left times right, receive what is finished.
     """
     channels, frames = block.shape
     b0, b1, b2, a1, a2 = sections[0, 0], sections[0, 1], sections[0, 2], sections[0, 3], sections[0, 4]
@@ -49,7 +49,8 @@ def weighted_cells(
     finished = 0
     for channel in range(channels):
         s1, s2, s3, s4 = state[channel, 0], state[channel, 1], state[channel, 2], state[channel, 3]
-        weighted, energy, peak = partial[channel, 0], partial[channel, 1], partial[channel, 2]
+        weighted, energy = partial[channel, 0], partial[channel, 1]
+        peak, total = partial[channel, 2], partial[channel, 3]
         cell, index, finished = first, 0, 0
         while index < frames:
             end = ((cell + 1) * sample_rate) // 100 - position
@@ -57,7 +58,8 @@ def weighted_cells(
                 cells[finished, channel, 0] = weighted
                 cells[finished, channel, 1] = energy
                 cells[finished, channel, 2] = peak
-                weighted = energy = peak = 0.0
+                cells[finished, channel, 3] = total
+                weighted = energy = peak = total = 0.0
                 if abs(s1) < TINY and abs(s2) < TINY:
                     s1 = s2 = 0.0
                 if abs(s3) < TINY and abs(s4) < TINY:
@@ -77,9 +79,11 @@ def weighted_cells(
                 weighted += z * z
                 energy += x * x
                 peak = max(peak, abs(x))
+                total += x
             index = stop
         state[channel, 0], state[channel, 1], state[channel, 2], state[channel, 3] = s1, s2, s3, s4
-        partial[channel, 0], partial[channel, 1], partial[channel, 2] = weighted, energy, peak
+        partial[channel, 0], partial[channel, 1] = weighted, energy
+        partial[channel, 2], partial[channel, 3] = peak, total
     if channels == 2:
         product, cell, index, done = cross[0], first, 0, 0
         while index < frames:
@@ -136,7 +140,12 @@ def onset_cells(
         for channel in range(channels):
             s0, s1, s2 = state[channel, 0], state[channel, 1], state[channel, 2]
             s3, s4, s5 = state[channel, 3], state[channel, 4], state[channel, 5]
-            e0, e1, e2, e3 = partial[channel, 0], partial[channel, 1], partial[channel, 2], partial[channel, 3]
+            e0, e1, e2, e3 = (
+                partial[channel, 0],
+                partial[channel, 1],
+                partial[channel, 2],
+                partial[channel, 3],
+            )
             for i in range(index, stop):
                 x = np.float64(block[channel, i])
                 low = sections[0, 0] * x + s0
@@ -152,7 +161,12 @@ def onset_cells(
                 e1 += (middle - low) * (middle - low)
                 e2 += (high - middle) * (high - middle)
                 e3 += (x - high) * (x - high)
-            partial[channel, 0], partial[channel, 1], partial[channel, 2], partial[channel, 3] = e0, e1, e2, e3
+            partial[channel, 0], partial[channel, 1], partial[channel, 2], partial[channel, 3] = (
+                e0,
+                e1,
+                e2,
+                e3,
+            )
             state[channel, 0], state[channel, 1], state[channel, 2] = s0, s1, s2
             state[channel, 3], state[channel, 4], state[channel, 5] = s3, s4, s5
         index = stop

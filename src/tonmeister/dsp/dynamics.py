@@ -164,7 +164,7 @@ def gate(
                 is_open = 0.0
             hold = max(hold - 1.0, 0.0)
         target = 0.0
-        if is_open == 0.0:
+        if is_open == 0.0 and ratio > 1.0:
             target = -range_db
             if follower > deepest:
                 target = max(-range_db, (ratio - 1.0) * min(20.0 * math.log10(follower) - threshold_db, 0.0))

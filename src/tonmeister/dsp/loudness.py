@@ -131,7 +131,7 @@ def gated(block_powers: DoubleArray) -> DoubleArray:
     audible = block_powers[lufs_of_power(block_powers) > ABSOLUTE_GATE_LUFS]
     if not len(audible):
         return audible
-    return audible[audible > audible.mean() * 10 ** (RELATIVE_GATE_LU / 10)]
+    return np.asarray(audible[audible > audible.mean() * 10 ** (RELATIVE_GATE_LU / 10)])
 
 
 def loudness_range_lu(short_term_powers: DoubleArray) -> float | None:

@@ -2,7 +2,7 @@
 
 Both resamplers are one linear-phase low-pass, a sinc cut at half the sample rate in a Kaiser window with
 90 dB of stop band (J. F. Kaiser, 1974): flat to 0.453 of the sample rate (20 kHz at 44.1 kHz), closed from
-0.547 on. One phase of it is a pure delay. Together they lag by 62 frames.
+0.547 on (what folds back lands above 0.453). One phase of it is a pure delay. Together they lag by 62 frames.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ BARK: Final = slice(40, 64)
 LOW: Final = 64
 TOTAL: Final = 65
 BANDS: Final = 66
-"""Columns of a band row: octaves, third octaves, Bark bands, below 150 Hz, everything."""
+"""Columns of a band row: octaves, third octaves, Bark bands, 20 to 150 Hz, everything."""
 
 LOW_ENERGY_HZ: Final = 150.0
 
@@ -74,7 +74,7 @@ def band_layout(sample_rate: int) -> tuple[NDArray[np.int64], DoubleArray]:
 
 def _edges() -> tuple[DoubleArray, DoubleArray]:
     octave, third, bark = band_edges_hz(1), band_edges_hz(3), np.array(BARK_EDGES_HZ)
-    lows = np.concatenate((octave[:-1], third[:-1], bark[:-1], [0.0]))
+    lows = np.concatenate((octave[:-1], third[:-1], bark[:-1], [20.0]))
     highs = np.concatenate((octave[1:], third[1:], bark[1:], [LOW_ENERGY_HZ]))
     return lows, highs
 

@@ -15,7 +15,16 @@ import numpy as np
 from tonmeister.dsp.jit import kernel
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["DELAY_FRAMES", "TAPS", "interpolated_peaks", "interpolator_gain", "polyphase", "polyphase_4x", "true_peaks"]
+__all__ = [
+    "DELAY_FRAMES",
+    "TAPS",
+    "every_meter",
+    "interpolated_peaks",
+    "interpolator_gain",
+    "polyphase",
+    "polyphase_4x",
+    "true_peaks",
+]
 
 TAPS: Final = 32
 DELAY_FRAMES: Final = TAPS // 2
@@ -23,6 +32,19 @@ DELAY_FRAMES: Final = TAPS // 2
 
 _KAISER_BETA: Final = 7.0
 _CHUNK: Final = 64
+_ANNEX_2: Final = np.array(
+    [
+        [
+            0.0017089843750, 0.0109863281250, -0.0196533203125, 0.0332031250000, -0.0594482421875, 0.1373291015625,
+            0.9721679687500, -0.1022949218750, 0.0476074218750, -0.0266113281250, 0.0148925781250, -0.0083007812500,
+        ],
+        [
+            -0.0291748046875, 0.0292968750000, -0.0517578125000, 0.0891113281250, -0.1665039062500, 0.4650878906250,
+            0.7797851562500, -0.2003173828125, 0.1015625000000, -0.0582275390625, 0.0330810546875, -0.0189208984375,
+        ],
+    ]
+)  # fmt: skip
+"""The first two phases of the table; the other two are these backwards."""
 _BLOCK: Final = 16384
 
 
@@ -44,6 +66,24 @@ def polyphase(phases: int) -> DoubleArray:
 def polyphase_4x() -> DoubleArray:
     """The four-times interpolator of the true-peak meter; shape (4, 32)."""
     return polyphase(4)
+
+
+@lru_cache(maxsize=1)
+def every_meter() -> DoubleArray:
+    """What any usual 4x meter would see, for a limiter that none of them may contradict; shape (11, 32).
+
+    Near half the sample rate meters differ by tenths of a decibel. These are `polyphase_4x`, the table
+    of BS.1770-4 annex 2, which looks at odd eighths of a frame, and the 49-tap sinc in a Hann window
+    (sinc(t) (1 + cos(pi t / 6)) / 2) that open meters use.
+    """
+    quarters = np.arange(TAPS)[None, :] - DELAY_FRAMES + np.array([[0.25], [0.5], [0.75]])
+    window = np.where(np.abs(quarters) < 6.0, 0.5 + 0.5 * np.cos(np.pi * quarters / 6.0), 0.0)
+    table = np.zeros((4, TAPS))
+    table[:2, DELAY_FRAMES - 6 : DELAY_FRAMES + 6] = _ANNEX_2
+    table[2:, DELAY_FRAMES - 6 : DELAY_FRAMES + 6] = _ANNEX_2[::-1, ::-1]
+    rows = np.concatenate((polyphase_4x(), np.sinc(quarters) * window, table))
+    rows.flags.writeable = False
+    return rows
 
 
 def interpolator_gain(coefficients: DoubleArray) -> float:

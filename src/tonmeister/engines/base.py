@@ -1,7 +1,8 @@
 """The contract of an engine, and where each engine lives.
 
 An engine is a class made from one frozen dataclass of options. Its module is imported when it is asked for,
-so listing the engines costs nothing. Third parties register under the entry-point group ``tonmeister.engines``.
+so listing the engines costs nothing. Third parties register under the entry-point group
+``tonmeister.engines``.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Protocol, cast
 
@@ -74,6 +75,21 @@ def option_help(name: str) -> list[tuple[str, str, str]]:
     """(option, default, help) for each option of an engine."""
     cls = _engine_type(name)
     return [(f.name, str(f.default), f.metadata.get("help", "")) for f in dataclasses.fields(cls.Options)]
+
+
+def split_options(engines: Sequence[str], options: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Hand each option to the engines that have it; ``engine.option`` names one engine."""
+    per_engine: dict[str, dict[str, str]] = {name: {} for name in engines}
+    known = {name: [option for option, _, _ in option_help(name)] for name in engines}
+    for key, value in options.items():
+        engine, _, option = key.rpartition(".")
+        takers = [name for name in engines if option in known[name] and engine in ("", name)]
+        if not takers:
+            every = [option for name in engines for option in known[name]]
+            raise BadInputError(f"engine {'+'.join(engines)!r} has no option {key!r}{nearest(option, every)}")
+        for name in takers:
+            per_engine[name][option] = value
+    return per_engine
 
 
 def _engine_type(name: str) -> Any:

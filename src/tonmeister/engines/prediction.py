@@ -1,15 +1,28 @@
-"""What a mix will measure before it is rendered, from the loudness of its tracks."""
+"""What a mix will measure before it is rendered, from the features of its tracks.
+
+An engine hears nothing: filters act on the measured spectrum in closed form, the compressor's curve and
+ballistics run on the measured 10 ms levels, and sums add the powers of unrelated tracks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from tonmeister.dsp.loudness import integrated_lufs, lufs_of_power
-from tonmeister.units import DoubleArray, FloatArray
+from tonmeister.dsp.bands import exact_centers_hz
+from tonmeister.dsp.loudness import integrated_lufs, k_weighting_power, lufs_of_power
+from tonmeister.effects.base import LinearEffect
+from tonmeister.effects.compressor import Compressor
+from tonmeister.effects.filters import HighPass
+from tonmeister.features import HOP_S
+from tonmeister.units import SILENCE_DB, DoubleArray, FloatArray, power_to_db
 
-__all__ = ["predicted_lufs"]
+__all__ = ["compressor_change_db", "filter_change_db", "predicted_lufs"]
+
+_POINTS_PER_BAND: Final = 5
+_STEPS_PER_HOP: Final = 8
 
 
 def predicted_lufs(momentary_lufs: Sequence[FloatArray], gains_db: Sequence[float]) -> float | None:
@@ -29,3 +42,75 @@ def _powers(loudness_lufs: FloatArray) -> DoubleArray:
     """Weighted mean squares of loudness values: the inverse of `lufs_of_power`."""
     offset = float(lufs_of_power(1.0))
     return np.asarray(10.0 ** ((np.asarray(loudness_lufs, dtype=np.float64) - offset) / 10.0))
+
+
+def filter_change_db(
+    third_octave_db: FloatArray, effects: Sequence[LinearEffect], sample_rate: int, *, weighted: bool = True
+) -> float:
+    """By how much linear effects change the loudness (or, not `weighted`, the power) of a track, in dB.
+
+    10 log10( sum_f P(f) K(f) |H(f)|^2 / sum_f P(f) K(f) ), P the power per third octave (30,), spread evenly
+    over five frequencies of each band; K the power response of the K-weighting.
+    """
+    if not effects:
+        return 0.0
+    offsets = 10.0 ** (np.arange(-2, 3) / _POINTS_PER_BAND * 0.1)
+    frequency_hz = np.minimum(np.outer(exact_centers_hz(3), offsets), 0.49 * sample_rate).reshape(-1)
+    powers = np.repeat(10.0 ** (np.asarray(third_octave_db, dtype=np.float64) / 10.0), _POINTS_PER_BAND)
+    if weighted:
+        powers = powers * k_weighting_power(frequency_hz, sample_rate)
+    passed = powers.copy()
+    for effect in effects:
+        passed *= np.abs(effect.response(frequency_hz, sample_rate)) ** 2
+    return power_to_db(float(passed.sum())) - power_to_db(float(powers.sum())) if powers.any() else 0.0
+
+
+def compressor_change_db(
+    compressor: Compressor,
+    level_db: FloatArray,
+    peak_level_db: FloatArray,
+    *,
+    gain_db: float = 0.0,
+    third_octave_db: FloatArray | None = None,
+    sample_rate: int = 48_000,
+) -> float:
+    """By how much a compressor changes the level of a track, in dB.
+
+    The detector sees samples, the features hold the RMS and the peak of every 10 ms (each shape (n,)). Within
+    a hop the magnitude is taken to be distributed as peak u^p, u even in (0, 1), with p = (crest^2 - 1) / 2
+    so that the mean square is right (for a sine p = 1/2). `gain_db` is the gain before the compressor; a
+    filter in the detector path is allowed for by the power it takes from `third_octave_db` (30,).
+    """
+    from tonmeister.dsp.dynamics import gain_curve_db, smooth_gain_db
+
+    magnitude_db = _inner_levels(level_db, peak_level_db) + gain_db
+    if not len(magnitude_db):
+        return compressor.makeup_db
+    detected = magnitude_db + _detector_change_db(compressor, third_octave_db, sample_rate)
+    wanted = gain_curve_db(detected, compressor.threshold_db, compressor.ratio, compressor.knee_db)
+    per_ms = _STEPS_PER_HOP / (HOP_S * 1000.0)
+    gains = smooth_gain_db(wanted, compressor.attack_ms * per_ms, compressor.release_ms * per_ms)
+    powers = 10.0 ** (magnitude_db / 10.0)
+    after = float((powers * 10.0 ** (gains / 10.0)).sum())
+    return power_to_db(after) - power_to_db(float(powers.sum())) + compressor.makeup_db
+
+
+def _inner_levels(level_db: FloatArray, peak_level_db: FloatArray) -> DoubleArray:
+    """Levels within the hops, shape (n * 8,): the magnitudes of each hop in a rising and falling order."""
+    level, peak = np.asarray(level_db, dtype=np.float64), np.asarray(peak_level_db, dtype=np.float64)
+    count = min(len(level), len(peak))
+    level, peak = level[:count], np.maximum(peak[:count], level[:count])
+    exponent = (10.0 ** (np.clip(peak - level, 0.0, 40.0) / 10.0) - 1.0) / 2.0
+    even = (np.arange(_STEPS_PER_HOP) + 0.5) / _STEPS_PER_HOP
+    order = np.concatenate((even[::2], even[1::2][::-1]))
+    inner = peak[:, None] + 20.0 * exponent[:, None] * np.log10(order)[None, :]
+    return np.asarray(np.maximum(inner, SILENCE_DB).reshape(-1))
+
+
+def _detector_change_db(
+    compressor: Compressor, third_octave_db: FloatArray | None, sample_rate: int
+) -> float:
+    cutoff_hz = compressor.sidechain_high_pass_hz
+    if third_octave_db is None or cutoff_hz <= 10.0:
+        return 0.0
+    return filter_change_db(third_octave_db, [HighPass(cutoff_hz)], sample_rate, weighted=False)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tonmeister.engines.adaptive.engine import AdaptiveEngine, Options
+from tonmeister.engines.adaptive.engine import AdaptiveEngine, AdaptiveOptions
 
-__all__ = ["AdaptiveEngine", "Options"]
+__all__ = ["AdaptiveEngine", "AdaptiveOptions"]

@@ -24,14 +24,14 @@ from tonmeister.multitrack import Multitrack
 from tonmeister.strip import PARAMETERS
 from tonmeister.units import Range
 
-__all__ = ["AdaptiveEngine", "Options"]
+__all__ = ["AdaptiveEngine", "AdaptiveOptions"]
 
 _LEAD_BOOST = Range(-24.0, 24.0, "dB")
 _WIDTH = Range(0.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class AdaptiveOptions:
     """What the low-level mixer leaves to its user."""
 
     lead_boost_db: float = field(
@@ -67,11 +67,11 @@ class AdaptiveEngine:
     """Faders and pans that follow low-level features over time."""
 
     name: ClassVar[str] = "adaptive"
-    Options: ClassVar[type[Options]] = Options
+    Options: ClassVar[type[AdaptiveOptions]] = AdaptiveOptions
 
-    def __init__(self, options: Options | None = None, *, seed: int = 0) -> None:
+    def __init__(self, options: AdaptiveOptions | None = None, *, seed: int = 0) -> None:
         """Take the options; nothing is left to chance, so `seed` changes nothing."""
-        self._options = options or Options()
+        self._options = options or AdaptiveOptions()
 
     def decide(self, multitrack: Multitrack, features: MultitrackFeatures) -> Iterator[Decision]:
         """Decisions in the order of the signal: gain staging, inserts, faders, pans."""
@@ -90,7 +90,9 @@ class AdaptiveEngine:
         yield from self._pans(self._pannable(tracks, trims_db, faders, leads))
 
     def _left_alone(self, name: str) -> SetGain:
-        why = reason("Silent: the gate never opens, the fader stays at unity.", "staging.floor_lufs", rule="silent")
+        why = reason(
+            "Silent: the gate never opens, the fader stays at unity.", "staging.floor_lufs", rule="silent"
+        )
         return SetGain(name, 0.0, reason=why, by=self.name)
 
     def _trims(self, tracks: Sequence[TrackFeatures], trims_db: Sequence[float]) -> Iterator[AddInsert]:

@@ -108,9 +108,14 @@ def _active_at_momentary(track: TrackFeatures) -> BoolArray:
     """The activity gate at the middle of each momentary window; shape of `momentary_lufs`."""
     if not len(track.active):
         return np.zeros(len(track.momentary_lufs), dtype=np.bool_)
-    middles_s = MOMENTARY_HOP_S * np.arange(len(track.momentary_lufs)) + _MOMENTARY_MIDDLE_S
+    middles_s = _middles_s(len(track.momentary_lufs))
     frames = np.minimum(np.round(middles_s / HOP_S).astype(np.intp), len(track.active) - 1)
     return np.asarray(track.active[frames], dtype=np.bool_)
+
+
+def _middles_s(count: int) -> DoubleArray:
+    """Middles of the first `count` momentary windows, seconds."""
+    return np.asarray(MOMENTARY_HOP_S * np.arange(count) + _MOMENTARY_MIDDLE_S, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +148,7 @@ def follow_loudness(momentary_lufs: DoubleArray) -> Faders:
     average = _average_loudness(loudness, gate, remember)
     remember = forgetting(number("fader.window_s"), rate_hz)
     gains_db = 20.0 * np.log10(smooth(10.0 ** ((average - loudness) / 20.0), gate, remember))
-    times_s = MOMENTARY_HOP_S * np.arange(momentary_lufs.shape[1]) + _MOMENTARY_MIDDLE_S
+    times_s = _middles_s(momentary_lufs.shape[1])
     return Faders(times_s, _hold_backwards(gains_db, gate), gate)
 
 

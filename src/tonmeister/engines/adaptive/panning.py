@@ -50,7 +50,7 @@ class Placement:
     @property
     def pan(self) -> float:
         """The plan's pan, -1 left to 1 right."""
-        return round(2.0 * self.place - 1.0, 3) + 0.0
+        return round(2.0 * self.place - 1.0, 4) + 0.0
 
 
 def _kept_central(track: Pannable) -> Placement | None:
@@ -64,13 +64,17 @@ def _kept_central(track: Pannable) -> Placement | None:
     return None
 
 
-def place_by_centroid(tracks: Sequence[Pannable], width_control: float, balanced: bool) -> dict[str, Placement]:
+def place_by_centroid(
+    tracks: Sequence[Pannable], width_control: float, balanced: bool
+) -> dict[str, Placement]:
     """Brighter sources farther out, neighbors in the spectrum on opposite sides, then sides evened out.
 
     Mansbridge, Finn & Reiss, AES 133 (2012), on the one spectral centroid that the features hold for a
     track, so a track keeps its place; the published mixer follows the centroid over time.
     """
-    placed = {track.name: kept for track in tracks if (kept := _kept_central(track) or _low_or_alone(track, tracks))}
+    placed = {
+        track.name: kept for track in tracks if (kept := _kept_central(track) or _low_or_alone(track, tracks))
+    }
     free = sorted((track for track in tracks if track.name not in placed), key=lambda track: track.enters_s)
     places, dealt = spread.centroid_places([_centroid_hz(track) for track in free], width_control)
     at = {track.name: place for track, place in zip(free, places, strict=True)}
@@ -120,7 +124,9 @@ def _balanced(tracks: Sequence[Pannable], at: Mapping[str, float]) -> dict[str, 
 
 def _third_octave_power(tracks: Sequence[Pannable]) -> DoubleArray:
     """Mixed power of each track in third octaves; shape (tracks, 30)."""
-    levels_db = [np.asarray(track.features.third_octave_db, dtype=np.float64) + track.gain_db for track in tracks]
+    levels_db = [
+        np.asarray(track.features.third_octave_db, dtype=np.float64) + track.gain_db for track in tracks
+    ]
     return 10.0 ** (np.array(levels_db) / 10.0)
 
 
@@ -141,7 +147,9 @@ def place_by_band(tracks: Sequence[Pannable], bank: Literal["first", "second"]) 
     placed = {track.name: kept for track in tracks if (kept := _kept_central(track))}
     free = [track for track in tracks if track.name not in placed]
     powers = _third_octave_power(free) if free else np.zeros((0, 30))
-    bands = {track.name: spread.dominant_band(power, bank_hz) for track, power in zip(free, powers, strict=True)}
+    bands = {
+        track.name: spread.dominant_band(power, bank_hz) for track, power in zip(free, powers, strict=True)
+    }
     for name, place in spread.band_places(bands, bank_hz).items():
         sharing = sum(band == bands[name] for band in bands.values())
         text = f"Strongest near {bank_hz[bands[name]]:g} Hz, a band shared by {sharing}: spread evenly."

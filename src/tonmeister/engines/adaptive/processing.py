@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from tonmeister.dsp.bands import exact_centers_hz
+from tonmeister.dsp.bands import OCTAVE_HZ
 from tonmeister.dsp.loudness import k_weighting_response_db
 from tonmeister.engines.adaptive.faders import forgetting
-from tonmeister.engines.adaptive.numbers import bounds, number
+from tonmeister.engines.adaptive.numbers import bounds, number, numbers
 from tonmeister.features import HOP_S, TrackFeatures
-from tonmeister.units import DoubleArray
+from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = [
-    "CompressorSettings",
     "band_loudness_db",
-    "compressor_settings",
     "compressor_times_ms",
     "crest_squared",
     "equalizer_gains_db",
+    "median_crest_squared",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class CompressorSettings:
-    """What the features say; whether a compressor can do all of it is for its ranges to say."""
-
-    threshold_db: float
-    knee_db: float
-    attack_ms: float
-    release_ms: float
-    crest_squared: float
-
-
-def crest_squared(peak_level_db: DoubleArray, level_db: DoubleArray) -> DoubleArray:
+def crest_squared(peak_level_db: FloatArray | DoubleArray, level_db: FloatArray | DoubleArray) -> DoubleArray:
     """Running squared crest factor as an amplitude ratio, C^2 = p / r; a sine has 2.
 
     p <- max(x^2, a p + (1 - a) x^2) on the peak of each frame, r <- a r + (1 - a) x^2 on its mean square; a
@@ -66,38 +52,33 @@ def compressor_times_ms(squared_crest: float) -> tuple[float, float]:
     return min(max(attack_ms, fastest), slowest), min(max(release_ms, shortest), longest)
 
 
-def compressor_settings(track: TrackFeatures, trim_db: float) -> CompressorSettings | None:
-    """Settings for a track after its gain staging; None for a track without level.
+def median_crest_squared(track: TrackFeatures) -> float | None:
+    """One squared crest factor for a track; None for a track that is never active.
 
     The published times follow the crest factor from moment to moment; a plan's inserts stand still, so the
     median over the active frames stands in.
     """
-    if track.rms_db is None or not track.active.any():
+    if not track.active.any():
         return None
-    squared = float(np.median(crest_squared(track.peak_level_db, track.level_db)[track.active]))
-    threshold_db = min(track.rms_db + trim_db + number("compressor.threshold_over_rms_db"), 0.0)
-    attack_ms, release_ms = compressor_times_ms(squared)
-    knee_db = number("compressor.knee_per_threshold") * abs(threshold_db)
-    return CompressorSettings(threshold_db, knee_db, attack_ms, release_ms, squared)
+    return float(np.median(crest_squared(track.peak_level_db, track.level_db)[track.active]))
 
 
 def band_loudness_db(track: TrackFeatures) -> DoubleArray:
-    """Loudness of each octave over active frames: band power plus K-weighting; (10,), NaN where empty.
+    """Loudness of the equalizer's octaves over active frames: band power plus K-weighting; shape (bands,).
 
-    A band far below the track's strongest counts as empty, as does one above half the sample rate.
+    NaN where a band counts as empty: far below the track's strongest, or above half the sample rate.
     """
-    centers_hz = exact_centers_hz(1)
-    power_db = np.asarray(track.octave_db, dtype=np.float64)
-    empty = power_db < power_db.max() - number("equalizer.silent_below_db")
-    return np.where(empty | (centers_hz > 0.5 * track.sample_rate), np.nan, power_db) + k_weighting_response_db(
-        centers_hz
-    )
+    bands_hz = np.array(numbers("equalizer.bands_hz"))
+    power_db = np.asarray(track.octave_db, dtype=np.float64)[np.isin(OCTAVE_HZ, bands_hz)]
+    empty = power_db < float(np.max(track.octave_db)) - number("equalizer.silent_below_db")
+    power_db[empty | (bands_hz > 0.5 * track.sample_rate)] = np.nan
+    return power_db + k_weighting_response_db(bands_hz)
 
 
 def equalizer_gains_db(loudness_db: DoubleArray) -> DoubleArray:
     """Gains that bring every band of every track halfway to the mean over all, within 6 dB, mean removed.
 
-    From band loudness (tracks, 10), NaN for empty bands, to gains of that shape, 0 for empty bands. Removing
+    From band loudness (tracks, bands), NaN for empty bands, to gains of that shape, 0 for empty bands. Removing
     each track's own mean leaves its level to the fader.
     """
     limit = number("equalizer.limit_db")

@@ -1,0 +1,192 @@
+"""From the series of one pass to the features of a track.
+
+Loudness and band powers are those on a stereo bus with the fader at unity: a mono track sounds from both
+speakers and reads 3.01 LU more than its single channel, which makes mono and stereo tracks comparable.
+Levels (RMS) are means over the channels for the same reason; peaks are maxima over the channels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tonmeister.analysis.activity import BoolArray, bridge, sounding_cells
+from tonmeister.analysis.masking import masking_frames
+from tonmeister.analysis.onsets import onset_strength_db, pick_onsets
+from tonmeister.analysis.recording import Recording
+from tonmeister.analysis.spectra import average
+from tonmeister.dsp.loudness import (
+    CELLS_PER_S,
+    MOMENTARY_CELLS,
+    SHORT_TERM_CELLS,
+    STEP_CELLS,
+    channel_weights,
+    integrated_lufs,
+    loudness_range_lu,
+    lufs_of_power,
+    window_powers,
+)
+from tonmeister.dsp.spectrum import BARK, LOW, OCTAVE, THIRD_OCTAVE, TOTAL, powers_to_db
+from tonmeister.features import TrackFeatures
+from tonmeister.units import DoubleArray, FloatArray, gain_to_db, power_to_db
+
+__all__ = ["TrackResult", "stereo_measures", "track_result"]
+
+PEAK_PERCENTILE: Final = 99.9
+WIDTH_LIMIT: Final = 1000.0
+"""Width of a signal without any mid, which would be infinite."""
+
+
+@dataclass(frozen=True)
+class TrackResult:
+    """Features of one track, and the series that the comparison of tracks needs."""
+
+    features: TrackFeatures
+    masking: tuple[FloatArray, FloatArray]
+    excerpts: dict[int, FloatArray]
+    onset_strength_db: FloatArray
+
+
+def track_result(name: str, recording: Recording) -> TrackResult:
+    """All measures of a finished recording."""
+    cells, frames = recording.cells.cells(), recording.cells.frames()
+    weights = channel_weights(recording.channels, dual_mono=True)
+    weighted = np.asarray((cells[:, :, 0] * weights).sum(1))
+    sounding = sounding_cells(weighted, frames)
+    active = bridge(sounding)
+    strength = onset_strength_db(recording.bands.finish())
+    onsets = pick_onsets(np.where(active, strength, 0.0))
+    spectral, masking = _spectral(recording, cells, frames, sounding, active)
+    features = TrackFeatures(
+        name=name,
+        sample_rate=recording.sample_rate,
+        channels=recording.channels,
+        frames=recording.cells.position,
+        active=active,
+        active_ratio=float(active.mean()) if len(active) else 0.0,
+        onset_times_s=onsets,
+        onset_rate_hz=_rate(onsets, active),
+        **_loudness(weighted, frames, recording.cells.full_cells()),
+        **_levels(recording, cells, frames, active),
+        **spectral,
+        **_stereo(cells, recording.cells.products(), active),
+        **_faults(recording, cells),
+    )
+    return TrackResult(features, masking, dict(recording.excerpts()), strength.astype(np.float32))
+
+
+def _rate(onsets: FloatArray, active: BoolArray) -> float:
+    """Onsets per second of active time."""
+    active_s = float(active.sum()) / CELLS_PER_S
+    return len(onsets) / active_s if active_s > 0 else 0.0
+
+
+def _loudness(weighted: DoubleArray, frames: NDArray[np.int64], full: int) -> dict[str, Any]:
+    def windows(cells: int, step: int) -> DoubleArray:
+        return window_powers(weighted[:full], frames[:full], cells=cells, step=step)
+
+    momentary = windows(MOMENTARY_CELLS, STEP_CELLS)
+    return {
+        "integrated_lufs": integrated_lufs(momentary),
+        "loudness_range_lu": loudness_range_lu(windows(SHORT_TERM_CELLS, STEP_CELLS)),
+        "max_momentary_lufs": _loudest(windows(MOMENTARY_CELLS, 1)),
+        "max_short_term_lufs": _loudest(windows(SHORT_TERM_CELLS, 1)),
+        "momentary_lufs": lufs_of_power(momentary).astype(np.float32),
+    }
+
+
+def _loudest(powers: DoubleArray) -> float | None:
+    power = float(powers.max(initial=0.0))
+    return float(lufs_of_power(power)) if power > 0 else None
+
+
+def _levels(
+    recording: Recording, cells: DoubleArray, frames: NDArray[np.int64], active: BoolArray
+) -> dict[str, Any]:
+    power = cells[:, :, 1].mean(1) / frames
+    peaks = cells[:, :, 2].max(axis=1, initial=0.0)
+    true_peak, sample_peak = recording.true_peak.finish(), float(peaks.max(initial=0.0))
+    rms_db = power_to_db(mean_square(cells, frames, active)) if active.any() else None
+    p999_db = gain_to_db(float(np.percentile(peaks[active], PEAK_PERCENTILE))) if active.any() else None
+    return {
+        "true_peak_dbtp": gain_to_db(true_peak) if true_peak > 0 else None,
+        "sample_peak_db": gain_to_db(sample_peak) if sample_peak > 0 else None,
+        "peak_p999_db": p999_db,
+        "rms_db": rms_db,
+        "crest_db": p999_db - rms_db if p999_db is not None and rms_db is not None else None,
+        "level_db": powers_to_db(power),
+        "peak_level_db": powers_to_db(peaks**2),
+    }
+
+
+def mean_square(cells: DoubleArray, frames: NDArray[np.int64], active: BoolArray) -> float:
+    """Mean square of the active cells, mean over the channels."""
+    count = int(frames[active].sum())
+    return float(cells[active, :, 1].mean(1).sum()) / count if count else 0.0
+
+
+def _spectral(
+    recording: Recording,
+    cells: DoubleArray,
+    frames: NDArray[np.int64],
+    sounding: BoolArray,
+    active: BoolArray,
+) -> tuple[dict[str, Any], tuple[FloatArray, FloatArray]]:
+    """Bands and shape over the frames in which the track sounds, at the level of the active time."""
+    bands, shapes = recording.spectrum.finish()
+    weights = frame_weights(sounding, recording.spectrum.hop / recording.sample_rate, len(bands))
+    powers = average(bands, weights)
+    scale = 2.0 * mean_square(cells, frames, active) / powers[TOTAL] if powers[TOTAL] > 0 else 0.0
+    audible = float(powers[THIRD_OCTAVE].sum())
+    shape = [float(value) for value in average(shapes, weights)] if audible > 0 else [None] * shapes.shape[1]
+    measures = {
+        "octave_db": powers_to_db(powers[OCTAVE] * scale),
+        "third_octave_db": powers_to_db(powers[THIRD_OCTAVE] * scale),
+        "bark_db": powers_to_db(powers[BARK] * scale),
+        "low_energy_ratio": min(float(powers[LOW]) / audible, 1.0) if audible > 0 else None,
+        **dict(zip(("centroid_hz", "spread_hz", "flatness", "rolloff_hz", "flux"), shape, strict=True)),
+    }
+    return measures, masking_frames(bands[:, BARK], weights)
+
+
+def frame_weights(gate: BoolArray, hop_s: float, count: int) -> DoubleArray:
+    """Which share of the hop around each spectral frame is gated open, 0 to 1; shape (count,)."""
+    opened = np.concatenate(([0.0], np.cumsum(gate))) / CELLS_PER_S
+    edges_s = (np.arange(count + 1) - 0.5) * hop_s
+    passed = np.interp(edges_s, np.arange(len(opened)) / CELLS_PER_S, opened)
+    return np.asarray(np.diff(passed) / hop_s)
+
+
+def _stereo(cells: DoubleArray, products: DoubleArray, active: BoolArray) -> dict[str, Any]:
+    if cells.shape[1] != 2:
+        return dict.fromkeys(("width", "imbalance", "correlation"))
+    left, right = cells[active, 0, 1].sum(), cells[active, 1, 1].sum()
+    return stereo_measures(float(left), float(right), float(products[active].sum()))
+
+
+def stereo_measures(left: float, right: float, product: float) -> dict[str, float | None]:
+    """Width, imbalance and correlation from the energies and sum of left times right; None in silence."""
+    total = left + right
+    if total <= 0:
+        return dict.fromkeys(("width", "imbalance", "correlation"))
+    mid, side = max(total + 2 * product, 0.0), max(total - 2 * product, 0.0)
+    both = math.sqrt(left * right)
+    return {
+        "width": min(side / mid, WIDTH_LIMIT) if mid > 0 else WIDTH_LIMIT,
+        "imbalance": (right - left) / total,
+        "correlation": min(max(product / both, -1.0), 1.0) if both > 0 else 0.0,
+    }
+
+
+def _faults(recording: Recording, cells: DoubleArray) -> dict[str, Any]:
+    means = cells[:, :, 3].sum(0) / max(recording.cells.position, 1)
+    return {
+        "dc": float(means[int(np.argmax(np.abs(means)))]),
+        "clipped_at_s": recording.faults.clipped_at_s(),
+        "clipped_runs": recording.faults.clipped_runs,
+        "checksum": recording.faults.checksum(),
+    }

@@ -1,0 +1,182 @@
+"""Analyze, decide, render: the three in a row, on one screen.
+
+`mix` does it all for a folder; each step can be called by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tonmeister.analysis import analyze
+from tonmeister.decisions import Decision
+from tonmeister.engines import load_engine
+from tonmeister.engines.base import split_options
+from tonmeister.errors import BadInputError
+from tonmeister.features import MultitrackFeatures
+from tonmeister.finish import Finished, finish
+from tonmeister.loading import load_multitrack
+from tonmeister.moves import Move, apply_moves, lock_decisions
+from tonmeister.multitrack import Multitrack
+from tonmeister.plan import MixPlan, TrackRecord
+from tonmeister.render import Section
+from tonmeister.targets import DEFAULT_TARGET, Target, parse_target
+
+__all__ = ["DEFAULT_ENGINE", "Mix", "analyze", "decide", "load_multitrack", "mix", "track_records"]
+
+DEFAULT_ENGINE = "textbook"
+
+Progress = Callable[[str, float], None]
+"""Told the stage (``analyze``, ``render``, ``finish``) and how much of it is done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """A finished mix: where it is, the plan that made it, what it measures."""
+
+    plan: MixPlan
+    features: MultitrackFeatures
+    finished: Finished
+
+
+def mix(
+    folder: Path | Multitrack,
+    output: Path,
+    *,
+    engine: str = DEFAULT_ENGINE,
+    options: Mapping[str, str] | None = None,
+    target: Target | None = None,
+    moves: Sequence[Move] = (),
+    locks: Sequence[str] = (),
+    seed: int = 0,
+    threads: int | None = None,
+    subtype: str | None = None,
+    stems: Path | None = None,
+    section: Section | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Mix:
+    """Mix the tracks of a folder into `output`: analyze, decide, render, meet the loudness target."""
+    multitrack = folder if isinstance(folder, Multitrack) else load_multitrack(folder)
+    told = progress or (lambda stage, done: None)
+    features = analyze(multitrack, threads=threads, progress=lambda name, done: told("analyze", done))
+    plan = decide(
+        multitrack,
+        features,
+        engine=engine,
+        options=options,
+        moves=moves,
+        locks=locks,
+        seed=seed,
+        target=target,
+    )
+    finished = finish(
+        multitrack,
+        plan,
+        output,
+        target=target or parse_target(DEFAULT_TARGET),
+        threads=threads,
+        subtype=subtype,
+        stems=stems,
+        section=section,
+        overwrite=overwrite,
+        progress=told,
+    )
+    return Mix(finished.plan, features, finished)
+
+
+def decide(
+    multitrack: Multitrack,
+    features: MultitrackFeatures,
+    *,
+    engine: str = DEFAULT_ENGINE,
+    options: Mapping[str, str] | None = None,
+    moves: Sequence[Move] = (),
+    locks: Sequence[str] = (),
+    seed: int = 0,
+    target: Target | None = None,
+    base: MixPlan | None = None,
+) -> MixPlan:
+    """Let one engine, or several joined by ``+``, decide; then a person's locks and moves.
+
+    With `base`, an earlier plan's user decisions and everything on locked strips are kept.
+    Raises `BadInputError` when no track is audible.
+    """
+    if not features.audible:
+        raise BadInputError("every track is silent: check the export, or what tonmeister.toml excludes")
+    names = engine.split("+")
+    per_engine = split_options(names, options or {})
+    decisions: list[Decision] = list(_kept(base, locks))
+    decisions += lock_decisions((*multitrack.locks, *locks), (*multitrack.names, *_made_strips(base)))
+    for name in names:
+        decisions += load_engine(name, per_engine[name], seed=seed).decide(multitrack, features)
+    target = target or parse_target(DEFAULT_TARGET)
+    plan = MixPlan.of(
+        decisions,
+        title=multitrack.title,
+        sample_rate=multitrack.sample_rate,
+        tracks=track_records(multitrack, features),
+        engine=engine,
+        options=dict(options or {}),
+        seed=seed,
+        target_lufs=target.lufs,
+        ceiling_dbtp=target.ceiling_dbtp,
+        notes=_notes(multitrack, features),
+    )
+    return apply_moves(plan, moves)
+
+
+def _kept(base: MixPlan | None, locks: Sequence[str]) -> list[Decision]:
+    """What survives of an earlier plan: a person's decisions, and all that is on a locked strip, now the person's."""
+    if base is None:
+        return []
+    folded = {lock.casefold() for lock in locks}
+    kept: list[Decision] = []
+    for entry in base.log:
+        decision = entry.decision
+        names = {decision.strip.casefold(), f"{decision.strip}.{decision.target}".casefold()}
+        if decision.by == "user":
+            kept.append(decision)
+        elif folded & names and not entry.overruled:
+            kept.append(dataclasses.replace(decision, by="user"))
+    return kept
+
+
+def _made_strips(base: MixPlan | None) -> tuple[str, ...]:
+    return tuple(s.name for s in base.strips if s.kind != "track") if base else ("master",)
+
+
+def track_records(multitrack: Multitrack, features: MultitrackFeatures) -> list[TrackRecord]:
+    """What the plan keeps of each track."""
+    return [
+        TrackRecord(
+            name=t.name,
+            file=t.file,
+            instrument=t.instrument,
+            role=t.role,
+            confidence=t.confidence,
+            evidence=t.evidence,
+            channels=t.channels,
+            frames=t.frames_at(multitrack.sample_rate),
+            checksum=features[t.name].checksum,
+            group=t.group,
+        )
+        for t in multitrack.tracks
+    ]
+
+
+def _notes(multitrack: Multitrack, features: MultitrackFeatures) -> tuple[str, ...]:
+    """Everything that was noticed, for the reader of the plan."""
+    notes = list(multitrack.notes)
+    notes += [f"{e.file}: left out, {e.why}" for e in multitrack.excluded]
+    notes += [f"{name}: silent" for name, track in features.tracks.items() if track.silent]
+    notes += [f"{again}: the same audio as {kept}" for kept, again in features.duplicates]
+    notes += [
+        f"{name}: clipped in {t.clipped_runs} places, first at {t.clipped_at_s[0]:.2f} s"
+        for name, t in features.tracks.items()
+        if t.clipped_runs
+    ]
+    notes += [f"{name}: DC offset of {t.dc:+.3f}" for name, t in features.tracks.items() if abs(t.dc) > 0.01]
+    return tuple(notes)
