@@ -29,6 +29,7 @@ __all__ = [
     "open_audio",
     "probe",
     "read_audio",
+    "resampled_frames",
 ]
 
 _SNDFILE_SUFFIXES: Final = frozenset(
@@ -130,11 +131,15 @@ def read_audio(path: Path, sample_rate: int | None = None, *, stream: int = 0) -
     return Audio(samples, reader.sample_rate)
 
 
+def resampled_frames(frames: int, native_rate: int, sample_rate: int) -> int:
+    """How many frames a file has at another rate: frames * to / from, rounded half up as soxr does."""
+    return (2 * frames * sample_rate + native_rate) // (2 * native_rate)
+
+
 class AudioReader:
     """Delivers blocks at a chosen rate from a decoder that has its own.
 
-    Resampling is soxr's HQ linear-phase converter, compensated for its delay; the length is
-    ceil(frames * to / from).
+    Resampling is soxr's HQ linear-phase converter, compensated for its delay.
     """
 
     def __init__(
@@ -142,7 +147,7 @@ class AudioReader:
     ) -> None:
         self.channels = channels
         self.sample_rate = sample_rate
-        self.frames = -(-frames * sample_rate // native_rate)
+        self.frames = resampled_frames(frames, native_rate, sample_rate)
         self._decoder = decoder
         self._ratio = native_rate / sample_rate
         self._resampler = (

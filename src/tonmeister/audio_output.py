@@ -18,7 +18,7 @@ from tonmeister.errors import BadInputError, OutputError
 from tonmeister.riff import append_bext
 from tonmeister.units import FloatArray
 
-__all__ = ["AudioWriter", "SUBTYPES", "check_output", "partial_path", "write_audio"]
+__all__ = ["AudioWriter", "OUTPUT_SUFFIXES", "SUBTYPES", "check_output", "partial_path", "write_audio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ _FORMATS: Final = {
     ".opus": _Format("OGG", "OPUS", ("OPUS",)),
     ".mp3": _Format("MP3", "MPEG_LAYER_III", ("MPEG_LAYER_III",)),
 }
+OUTPUT_SUFFIXES: Final = tuple(_FORMATS)
+"""File endings that can be written."""
 SUBTYPES: Final = {"16": "PCM_16", "24": "PCM_24", "32": "PCM_32", "32f": "FLOAT"}
 """Words for bit depths on the command line."""
 
@@ -46,10 +48,10 @@ _BITS: Final = {"PCM_16": 16, "PCM_24": 24}
 _WAV_LIMIT_BYTES: Final = 4 * 2**30 - 2**20
 
 
-def check_output(path: Path, *, overwrite: bool) -> None:
+def check_output(path: Path, *, overwrite: bool, subtype: str | None = None) -> None:
     """Refuse an output that exists, has an unknown ending, or cannot be written, before any work is done."""
     path = Path(path)
-    _format(path)
+    _subtype(path, subtype)
     if path.is_dir():
         raise BadInputError(f"{path}: is a folder: give a file name such as {path / 'mix.wav'}")
     if path.exists() and not overwrite:
@@ -85,6 +87,16 @@ def _format(path: Path) -> _Format:
     return _FORMATS[suffix]
 
 
+def _subtype(path: Path, subtype: str | None) -> str:
+    """The sample format asked for in words of `SUBTYPES` or of soundfile, else the usual one of the file type."""
+    form = _format(path)
+    wanted = SUBTYPES.get(subtype or "", subtype) or form.default
+    if wanted not in form.subtypes:
+        words = [next((w for w, s in SUBTYPES.items() if s == held), held) for held in form.subtypes]
+        raise BadInputError(f"{path}: {form.container} does not hold {subtype!r}: give one of {' '.join(words)}")
+    return wanted
+
+
 def write_audio(path: Path, audio: Audio, *, subtype: str | None = None, overwrite: bool = False) -> None:
     """Write sound in memory to a file; see `AudioWriter`."""
     with AudioWriter(
@@ -117,11 +129,7 @@ class AudioWriter:
         self.path = Path(path)
         self._overwrite = overwrite
         form = _format(self.path)
-        self._subtype = SUBTYPES.get(subtype or "", subtype) or form.default
-        if self._subtype not in form.subtypes:
-            raise BadInputError(
-                f"{path}: {form.container} does not hold {subtype!r}: give one of {' '.join(form.subtypes)}"
-            )
+        self._subtype = _subtype(self.path, subtype)
         self._partial = partial_path(self.path)
         self._time_reference_frames = time_reference_frames
         self._title = title
@@ -154,7 +162,7 @@ class AudioWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self.discard()
-        else:
+        elif not self._file.closed:
             self.commit()
 
     def write(self, block: FloatArray) -> None:
@@ -184,7 +192,7 @@ class AudioWriter:
             raise
 
     def discard(self) -> None:
-        """Close and remove what was written so far."""
+        """Close and remove what was written so far; leaving the ``with`` block then commits nothing."""
         with suppress(Exception):
             self._file.close()
         self._discard()

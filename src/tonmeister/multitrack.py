@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tonmeister.audio import Audio, AudioInfo, AudioReader, open_audio
+from tonmeister.audio import Audio, AudioInfo, AudioReader, open_audio, resampled_frames
 from tonmeister.units import FloatArray, db_to_gain
 
 __all__ = ["Excluded", "Multitrack", "SourceFile", "Track", "TrackReader"]
@@ -68,7 +68,7 @@ class Track:
     def frames_at(self, sample_rate: int) -> int:
         """Length in frames at `sample_rate`."""
         frames = self.audio.frames if self.audio is not None else max(s.info.frames for s in self.sources)
-        return -(-frames * sample_rate // self.native_rate)
+        return resampled_frames(frames, self.native_rate, sample_rate)
 
     def open(self, sample_rate: int) -> TrackReader:
         """A reader of this track's audio, resampled to `sample_rate`; use it in a ``with`` statement."""

@@ -53,7 +53,9 @@ def test_the_list_is_long_and_speaks_the_vocabulary() -> None:
 
 def test_names_are_recognized_far_better_than_by_substrings() -> None:
     cases = list(_cases())
-    wrong = [(name, label, identify_name(name).instrument) for name, label in cases if not _is_right(name, label)]
+    wrong = [
+        (name, label, identify_name(name).instrument) for name, label in cases if not _is_right(name, label)
+    ]
     accuracy = 1 - len(wrong) / len(cases)
     baseline = sum(_substring_is_right(name, label) for name, label in cases) / len(cases)
     assert accuracy >= 0.95, wrong

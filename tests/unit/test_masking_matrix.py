@@ -48,8 +48,8 @@ def test_the_closer_tone_masks_more_and_the_far_one_not_at_all() -> None:
 
 
 def test_masking_reaches_further_up_than_down() -> None:
-    shares = matrix(tone(600), tone(2000))
-    assert shares[1, 0, bark_of(2000)] > 10 * shares[0, 1, bark_of(600)]
+    shares = matrix(tone(1000), tone(1360))
+    assert shares[1, 0, bark_of(1360)] > 3 * shares[0, 1, bark_of(1000)]
 
 
 def test_a_narrow_sound_is_hidden_less_by_a_broad_one_of_equal_loudness() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 import pytest
 from scipy import signal as scipy_signal
@@ -134,9 +132,9 @@ def test_a_rhythm_is_active_throughout_and_a_rest_is_not() -> None:
     playing = noise(6)[0] * np.exp(-(time % 0.3) / 0.03)
     playing[2 * RATE : 4 * RATE] = 0.0
     active = only(playing).active
-    assert active[:195].all()
+    assert active[:185].all()
     assert not active[230:395].any()
-    assert active[410:580].all()
+    assert active[418:580].all()
 
 
 def test_bleed_20_lu_down_does_not_open_the_gate() -> None:
@@ -209,7 +207,7 @@ def test_duplicates_and_checksums() -> None:
     features = song(one, other, one, 0 * one, 0 * one)
     assert features.duplicates == (("t0", "t2"),)
     assert features["t0"].checksum != features["t1"].checksum
-    assert zlib.crc32(features["t0"].checksum.encode())  # plain text
+    assert features["t0"].checksum == features["t2"].checksum
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

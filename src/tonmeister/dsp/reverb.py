@@ -225,7 +225,7 @@ def _network(
                 spread[n] = other[2 * n] + other[2 * n + 1]
                 spread[n + LINES // 2] = other[2 * n] - other[2 * n + 1]
         for n in range(LINES):
-            lines[at & mask, n] = flush(0.25 * spread[n] + inputs[0, n] * x0 + inputs[1, n] * x1)
+            lines[at & mask, n] = 0.25 * spread[n] + inputs[0, n] * x0 + inputs[1, n] * x1
         block[0, frame] = y0
         block[1, frame] = y1
         at += 1

@@ -53,7 +53,6 @@ class CompressorProcessor:
         )
         self._makeup = db_to_gain(effect.makeup_db)
         self._sidechain = self._sections(sample_rate)
-        self._detector = np.zeros((channels, max_frames), np.float32)
         self._memory = np.zeros((channels, len(self._sidechain), 2))
         self._gain_db = np.zeros(1)
 

@@ -77,8 +77,15 @@ class Draft:
 
 def described(entries: Sequence[Entry], config: FolderConfig) -> list[Draft]:
     """A draft for each entry, from its name, its folder's name and the configuration."""
-    stems = without_shared_words([entry.name for entry in entries])
+    stems = _stems([entry.name for entry in entries])
     return [_draft(entry, stem, config) for entry, stem in zip(entries, stems, strict=True)]
+
+
+def _stems(names: Sequence[str]) -> list[str]:
+    """The names without what all tracks share; prints and clicks need not share it."""
+    tracks = [name for name in names if identify_name(name).kind in ("source", "return")] or list(names)
+    shorter = dict(zip(tracks, without_shared_words(tracks), strict=True))
+    return [shorter.get(name, name) for name in names]
 
 
 def _draft(entry: Entry, stem: str, config: FolderConfig) -> Draft:

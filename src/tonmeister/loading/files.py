@@ -15,7 +15,7 @@ from tonmeister.loading.config import CONFIG_NAME
 from tonmeister.multitrack import Excluded, SourceFile
 from tonmeister.naming import tidy_name
 
-__all__ = ["Entry", "Findings", "comparable", "find_entries", "stream_entries"]
+__all__ = ["Entry", "Findings", "comparable", "find_entries", "stream_entries", "subfolder_hint"]
 
 _FEWEST_STREAMS = 2
 _STEM_STREAMS = ("mixture", "drums", "bass", "other", "vocals")
@@ -112,16 +112,20 @@ def _matches(path: Path, folder: Path, glob: str) -> bool:
 
 
 def _nothing_found(folder: Path, *, recursive: bool) -> BadInputError:
-    if not recursive and (below := _audio_paths(folder, recursive=True)):
-        folders = list(dict.fromkeys(path.relative_to(folder).parts[0] for path in below))
-        named = ", ".join(folders[:_NAMED_FOLDERS]) + (", ..." if len(folders) > _NAMED_FOLDERS else "")
-        return BadInputError(
-            f"{folder}: no audio files here, but in its subfolders ({named}): "
-            "give one of them, or --recursive to take them all"
-        )
+    if not recursive and (hint := subfolder_hint(folder)):
+        return BadInputError(f"{folder}: no audio files here, {hint}")
     return BadInputError(
         f"{folder}: no audio files here: give the folder with the tracks as WAV, FLAC or AIFF"
     )
+
+
+def subfolder_hint(folder: Path) -> str:
+    """Where audio lies below the folder and what to do about it; empty when there is none."""
+    below = [path for path in _audio_paths(folder, recursive=True) if path.parent != folder]
+    folders = list(dict.fromkeys(path.relative_to(folder).parts[0] for path in below))
+    named = ", ".join(folders[:_NAMED_FOLDERS]) + (", ..." if len(folders) > _NAMED_FOLDERS else "")
+    hint = f"but in its subfolders ({named}): give one of them, or --recursive to take them all"
+    return hint if folders else ""
 
 
 def _entries(path: Path, folder: Path) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ from tonmeister.audio import AUDIO_SUFFIXES, probe
 from tonmeister.errors import BadInputError
 from tonmeister.loading.config import SAMPLE_RATE_RANGE, FolderConfig, read_config
 from tonmeister.loading.drafts import Draft, described, of_config
-from tonmeister.loading.files import Findings, find_entries, stream_entries
+from tonmeister.loading.files import Findings, find_entries, stream_entries, subfolder_hint
 from tonmeister.loading.grouping import with_groups, with_pairs, with_unique_names
 from tonmeister.loading.remarks import remarks
 from tonmeister.loading.roles import settled_roles
@@ -111,7 +111,6 @@ def _nothing_to_mix(
     found = [f"{d.file} (a finished mix: {d.evidence})" for d in prints]
     found += [f"{d.file} (click or guide: {d.evidence})" for d in control]
     found += [f"{e.file} ({e.why})" for e in findings.excluded]
-    return BadInputError(
-        f"{path}: no track to mix among {'; '.join(found)}: "
-        'add tracks, or say kind = "source" for one in tonmeister.toml'
-    )
+    hint = subfolder_hint(path) if path.is_dir() else ""
+    remedy = hint or 'add tracks, or say kind = "source" for one in tonmeister.toml'
+    return BadInputError(f"{path}: no track to mix among {'; '.join(found)}{', ' if hint else ': '}{remedy}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tonmeister.multitrack import Excluded, Track
-from tonmeister.vocabulary import family
+from tonmeister.vocabulary import is_a
 
 __all__ = ["remarks"]
 
@@ -59,6 +59,6 @@ def _time_stamps(tracks: Sequence[Track]) -> Iterator[str]:
 def _buses(tracks: Sequence[Track]) -> Iterator[str]:
     """A printed bus beside its own tracks would be heard twice."""
     for track in tracks:
-        members = [t for t in tracks if t is not track and family(t.instrument) == family(track.instrument)]
+        members = [t for t in tracks if t is not track and is_a(t.instrument, track.instrument)]
         if "bus" in track.attributes and members and track.instrument != "other":
             yield f"{track.file}: named like a bus of {_listed([m.name for m in members])}: exclude one or the other"

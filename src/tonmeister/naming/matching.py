@@ -13,6 +13,8 @@ __all__ = ["Match", "find_matches"]
 
 _STAGES_IN_GLUED_WORDS = frozenset({"position", "source", "generic", "attribute"})
 _SHORTEST_GLUED = 5
+_LONGEST_GLUED = 24
+"""Longer rows of letters are no words, and trying every way to part them would take ages."""
 _SHORTEST_SIDED = 4
 """Letters of the shortest word with a side glued on: "gtrl"."""
 
@@ -83,7 +85,12 @@ def unglue(words: Iterable[Word], table: TokenTable) -> list[Word]:
 
 
 def _pieces(key: str, table: TokenTable) -> tuple[str, ...]:
-    if len(key) < _SHORTEST_SIDED or table[key] or _singular(key, table) or key.isdigit():
+    if (
+        not _SHORTEST_SIDED <= len(key) <= _LONGEST_GLUED
+        or table[key]
+        or _singular(key, table)
+        or key.isdigit()
+    ):
         return ()
     if len(key) < _SHORTEST_GLUED:
         return (key[:-1], key[-1]) if key[-1] in "lr" and _may_begin(key[:-1], table) else ()

@@ -27,7 +27,7 @@ def split_side(name: str) -> tuple[str, Side | None]:
         sides = [a for s in match.of_stage("attribute") for a in s.attributes if a in ("left", "right")]
         if sides and not match.of_stage("source", "position"):
             start, end = words[match.start].start, words[match.end - 1].end
-            rest = tidy_name(f"{stem[:start]} {stem[end:]}")
+            rest = f"{stem[:start]} {stem[end:]}"
             if any(c.isalpha() for c in rest):
-                return rest, "left" if sides[0] == "left" else "right"
+                return tidy_name(rest), "left" if sides[0] == "left" else "right"
     return tidy_name(stem), None

@@ -22,5 +22,8 @@ def tidy_name(name: str) -> str:
     stem = without_number(whole, token_table().keep_leading_numbers)
     if not any(c.isalpha() for c in stem):
         stem = whole
+    for pair in ("()", "[]", "{}"):
+        if stem.count(pair[0]) != stem.count(pair[1]):
+            stem = stem.replace(pair[0], " ").replace(pair[1], " ")
     spaced = " ".join(_EMPTY_BRACKETS.sub(" ", stem.replace("_", " ")).split())
     return spaced.strip(" -.") or "track"

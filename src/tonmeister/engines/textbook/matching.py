@@ -138,20 +138,17 @@ def _held_back(rule: Rule, subject: Subject) -> Entry | None:
         if isinstance(value, Unknown):
             missing |= value.missing
         elif not value:
-            return Entry(
-                subject.name,
-                rule.id,
-                "not needed",
-                f"{rule.id}: considered, not needed ({test.text} is false)",
-            )
+            return _entry(subject, rule, "not needed", f"considered, not needed ({test.text} is false)")
     for action in rule.do:
         value = action.amount.evaluate(subject.lookup) if action.amount else 0.0
         missing |= value.missing if isinstance(value, Unknown) else frozenset()
     if not missing:
         return None
-    return Entry(
-        subject.name, rule.id, "unknown", f"{rule.id}: not applied, {', '.join(sorted(missing))} is not known"
-    )
+    return _entry(subject, rule, "unknown", f"not applied, {', '.join(sorted(missing))} is not known")
+
+
+def _entry(subject: Subject, rule: Rule, state: str, text: str) -> Entry:
+    return Entry(subject.name, rule.id, state, f"{rule.id}: {text}", rule.tags["processor"])
 
 
 class _Collected:

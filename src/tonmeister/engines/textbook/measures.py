@@ -6,7 +6,7 @@ A lookup answers with None what was not measured, or what the chosen feature set
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,9 +14,9 @@ import numpy as np
 
 from tonmeister.engines.textbook.expressions import Lookup
 from tonmeister.features import MultitrackFeatures, TrackFeatures
-from tonmeister.units import SILENCE_DB, power_to_db
+from tonmeister.units import DoubleArray, power_to_db
 
-__all__ = ["JARP_NAMES", "NAMES", "BusLevels", "bus_lookup", "track_lookup"]
+__all__ = ["JARP_NAMES", "NAMES", "BusLevels", "bus_levels", "bus_lookup", "track_lookup"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,29 +101,18 @@ def bus_lookup(bus: BusLevels, song: MultitrackFeatures, tempo_bpm: float | None
     return lookup
 
 
-def bus_levels(tracks: Sequence[tuple[TrackFeatures, float]], lufs: float | None) -> BusLevels:
-    """Levels of the sum of tracks, each with a gain in dB; powers add, as between unrelated signals.
+def bus_levels(
+    level_db: DoubleArray, peak_level_db: DoubleArray, lufs: float | None, tracks: int
+) -> BusLevels:
+    """Levels of a sum from its 10 ms series (n,).
 
-    Peak: 99.9th percentile of the added 10 ms peaks; RMS over frames within 30 dB of the loudest percentile.
+    Peak: 99.9th percentile of the peaks; RMS over the hops within 30 dB of the loudest twentieth.
     """
-    rms, peak = _summed(tracks, "level_db"), _summed(tracks, "peak_level_db")
-    loud = rms[rms > np.percentile(rms, 95) * 1e-3] if len(rms) else rms
-    if not len(loud) or not loud.any():
-        return BusLevels(None, None, lufs, len(tracks))
-    return BusLevels(
-        power_to_db(float(np.percentile(peak, 99.9))), power_to_db(float(loud.mean())), lufs, len(tracks)
-    )
-
-
-def _summed(
-    tracks: Sequence[tuple[TrackFeatures, float]], series: str
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    length = max((len(getattr(track, series)) for track, _ in tracks), default=0)
-    total = np.zeros(length)
-    for track, gain_db in tracks:
-        levels = np.asarray(getattr(track, series), dtype=np.float64)
-        total[: len(levels)] += np.where(levels > SILENCE_DB, 10.0 ** ((levels + gain_db) / 10.0), 0.0)
-    return total
+    powers = 10.0 ** (level_db / 10.0)
+    loud = powers[powers > np.percentile(powers, 95) * 1e-3] if len(powers) else powers
+    if not len(loud):
+        return BusLevels(None, None, lufs, tracks)
+    return BusLevels(float(np.percentile(peak_level_db, 99.9)), power_to_db(float(loud.mean())), lufs, tracks)
 
 
 def _song_value(name: str, song: MultitrackFeatures, tempo_bpm: float | None) -> float | None:
@@ -131,10 +120,14 @@ def _song_value(name: str, song: MultitrackFeatures, tempo_bpm: float | None) ->
         return song.duration_s
     if name == "song.tracks":
         return float(len(song.tracks))
-    if tempo_bpm is None or tempo_bpm <= 0:
+    if tempo_bpm is None or tempo_bpm <= 0 or not name.startswith("song."):
         return None
     beat_s = 60.0 / tempo_bpm
-    times = {"song.tempo_bpm": tempo_bpm, "song.beat_s": beat_s, "song.beat_fraction_ms": _beat_fraction_ms(beat_s)}
+    times = {
+        "song.tempo_bpm": tempo_bpm,
+        "song.beat_s": beat_s,
+        "song.beat_fraction_ms": _beat_fraction_ms(beat_s),
+    }
     return times[name]
 
 

@@ -176,7 +176,7 @@ class RuleSet:
         ]
 
     def _never_set(self) -> list[Finding]:
-        used = {a.target for rule in self.rules for a in rule.do} | set(self.defaults)
+        used = {a.target for rule in self.rules for a in rule.do} | set(self.defaults) | {"pan.position"}
         return [Finding("note", "-", f"no rule sets {name}") for name in PARAMETERS if name not in used]
 
 
@@ -403,6 +403,8 @@ def _read_set(parameter: str, rest: Mapping[str, Any]) -> Action:
     details = {k: v for k, v in rest.items() if k not in ("to", "time")}
     if parameter == "equalizer.section_db" and not {"shape", "frequency_hz"} <= set(details):
         raise BadInputError("equalizer.section_db needs shape, frequency_hz and (for a peak) q")
+    if "shape" in details:
+        _one_of("shape", str(details["shape"]), ("peak", "low_shelf", "high_shelf"))
     return Action("set", parameter, _amount(parameter, rest.get("to")), time=time, details=details)
 
 

@@ -1,0 +1,120 @@
+"""From a folder and a person's wishes to a plan: what `mix` and `decide` share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonmeister.cli.options import parse_moves, parse_options
+from tonmeister.errors import BadInputError
+
+if TYPE_CHECKING:
+    from tonmeister.cli.screen import Bars
+    from tonmeister.features import MultitrackFeatures
+    from tonmeister.moves import Move
+    from tonmeister.multitrack import Multitrack
+    from tonmeister.plan import MixPlan
+    from tonmeister.targets import Target
+
+__all__ = ["Wishes", "check_engine", "plan_for", "target_of", "wishes"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What was asked for, read and checked before any audio is touched."""
+
+    engine: str | None
+    options: Mapping[str, str]
+    moves: Sequence[Move]
+    locks: Sequence[str]
+    target: Target
+    seed: int
+    base: MixPlan | None = None
+
+    @property
+    def decides(self) -> bool:
+        """Whether an engine decides; without one an earlier plan is taken as it is."""
+        return self.base is None or self.engine is not None
+
+
+def wishes(
+    *,
+    engine: str | None,
+    options: Sequence[str],
+    moves: Sequence[str],
+    locks: Sequence[str],
+    target: str | None,
+    seed: int,
+    plan: Path | None = None,
+) -> Wishes:
+    """Read the texts of the options; raises `BadInputError` for what cannot be meant."""
+    from tonmeister.plan_file import load_plan
+
+    base = load_plan(plan) if plan else None
+    read, made = parse_options(options), parse_moves(moves)
+    wanted = Wishes(engine, read, made, locks, target_of(target, base), seed, base)
+    if wanted.decides:
+        check_engine(engine, read, seed)
+    elif options:
+        raise BadInputError("--option is for an engine: give --engine too, or leave it out to keep the plan's decisions")
+    return wanted
+
+
+def check_engine(engine: str | None, options: Mapping[str, str], seed: int) -> None:
+    """Refuse an unknown engine or option before the tracks are measured."""
+    from tonmeister.engines.base import load_engine, split_options
+    from tonmeister.pipeline import DEFAULT_ENGINE
+
+    names = (engine or DEFAULT_ENGINE).split("+")
+    for name, own in split_options(names, options).items():
+        load_engine(name, own, seed=seed)
+
+
+def target_of(text: str | None, base: MixPlan | None) -> Target:
+    """The target asked for, else the one an earlier plan was made for, else the default."""
+    from tonmeister.targets import DEFAULT_TARGET, Target, parse_target, targets
+
+    if text is not None or base is None:
+        return parse_target(text or DEFAULT_TARGET)
+    rules = (d.reason.rule for d in reversed(base.decisions) if d.by == "target")
+    named = next((rule.removeprefix("target.") for rule in rules if rule.removeprefix("target.") in targets()), "")
+    if named:
+        return targets()[named]
+    if base.target_lufs is not None:
+        return Target("custom", base.target_lufs, base.ceiling_dbtp, source="the plan")
+    return parse_target(DEFAULT_TARGET)
+
+
+def plan_for(
+    multitrack: Multitrack, wanted: Wishes, bars: Bars, *, threads: int | None, measure: bool = False
+) -> tuple[MixPlan, MultitrackFeatures | None]:
+    """The plan, and the measurements it rests on (None when an earlier plan is kept and `measure` is not asked)."""
+    from tonmeister.analysis import analyze
+    from tonmeister.moves import apply_locks, apply_moves
+    from tonmeister.pipeline import DEFAULT_ENGINE, decide
+
+    features = None
+    if wanted.decides or measure:
+        bars("analyze", 0.0)
+        features = analyze(multitrack, threads=threads, progress=bars.analyze)
+    if wanted.decides:
+        assert features is not None
+        plan = decide(
+            multitrack,
+            features,
+            engine=wanted.engine or DEFAULT_ENGINE,
+            options=wanted.options,
+            moves=wanted.moves,
+            locks=wanted.locks,
+            seed=wanted.seed,
+            target=wanted.target,
+            base=wanted.base,
+        )
+        return plan, features
+    assert wanted.base is not None
+    plan = apply_moves(apply_locks(wanted.base, wanted.locks), wanted.moves)
+    target = wanted.target
+    return dataclasses.replace(plan, target_lufs=target.lufs, ceiling_dbtp=target.ceiling_dbtp), features
