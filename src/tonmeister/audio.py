@@ -23,6 +23,7 @@ from tonmeister.units import FloatArray
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "CONTAINER_SUFFIXES",
     "Audio",
     "AudioInfo",
     "AudioReader",
@@ -35,8 +36,9 @@ __all__ = [
 _SNDFILE_SUFFIXES: Final = frozenset(
     ".wav .wave .rf64 .w64 .bwf .flac .aiff .aif .aifc .caf .mp3 .ogg .oga .opus".split()
 )
-_CONTAINER_SUFFIXES: Final = frozenset(".m4a .mp4 .aac .webm .mka .mkv .mov".split())
-AUDIO_SUFFIXES: Final = _SNDFILE_SUFFIXES | _CONTAINER_SUFFIXES
+CONTAINER_SUFFIXES: Final = frozenset(".m4a .mp4 .aac .webm .mka .mkv .mov".split())
+"""Those that need the extra ``formats``."""
+AUDIO_SUFFIXES: Final = _SNDFILE_SUFFIXES | CONTAINER_SUFFIXES
 """File endings that are taken for audio, lower case."""
 
 _EXACT: Final = frozenset(("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "CAF"))
@@ -269,7 +271,7 @@ class _SndfileDecoder:
 
 
 def _is_container(path: Path) -> bool:
-    return path.suffix.casefold() in _CONTAINER_SUFFIXES
+    return path.suffix.casefold() in CONTAINER_SUFFIXES
 
 
 def _av(path: Path) -> Any:

@@ -61,7 +61,9 @@ class TonalBalance:
     def outside(self) -> tuple[float, ...]:
         """Centers of the octaves that lie outside their tolerance."""
         rows = zip(self.octave_hz, self.deviation_db, self.tolerance_db, strict=True)
-        return tuple(hz for hz, deviation, allowed in rows if deviation is not None and abs(deviation) > allowed)
+        return tuple(
+            hz for hz, deviation, allowed in rows if deviation is not None and abs(deviation) > allowed
+        )
 
 
 def tonal_balance(third_octave_db: Sequence[float]) -> TonalBalance:

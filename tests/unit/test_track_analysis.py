@@ -65,7 +65,7 @@ def test_levels_of_a_sine() -> None:
 def test_a_sine_lies_in_its_bands_with_all_its_power(frequency_hz: float) -> None:
     track = only(sine(frequency_hz))
     bus_db = track.rms_db + 3.01
-    assert track.octave_db.max() == pytest.approx(bus_db, abs=0.1)
+    assert track.octave_db.max() == pytest.approx(bus_db, abs=0.2)
     assert OCTAVE_HZ[int(track.octave_db.argmax())] == min(
         OCTAVE_HZ, key=lambda center: abs(np.log(center / frequency_hz))
     )
@@ -221,13 +221,17 @@ def test_samples_that_are_no_numbers_are_refused_by_name_and_place(bad: float) -
 @pytest.mark.parametrize("frames", [0, 1, 2, 40, 441, 5000, 17_000])
 @pytest.mark.parametrize("level", [0.0, 0.3])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_short_and_silent_tracks_say_none(frames: int, level: float, channels: int) -> None:
-    track = only(level * noise(1, amplitude=1, channels=channels)[:, :frames])
-    assert track.integrated_lufs is None
-    assert track.silent
-    assert track.max_momentary_lufs is None
+def test_short_tracks_are_measured_as_if_silence_followed_and_silent_ones_say_none(
+    frames: int, level: float, channels: int
+) -> None:
+    samples = level * noise(1, amplitude=1, channels=channels)[:, :frames]
+    track = only(samples)
+    padded = only(np.pad(samples, ((0, 0), (0, 40 * (RATE // 100) - frames))))
+    assert track.silent == (padded.integrated_lufs is None)
+    if not track.silent:
+        assert track.integrated_lufs == pytest.approx(padded.integrated_lufs, abs=0.2)
+        assert track.max_momentary_lufs == pytest.approx(padded.max_momentary_lufs, abs=0.2)
     assert track.loudness_range_lu is None
-    assert len(track.momentary_lufs) == 0
     assert len(track.active) == len(track.level_db) == len(track.peak_level_db) == -(-frames * 100 // RATE)
     assert (track.sample_peak_db is None) == (level == 0 or frames == 0)
     assert (track.rms_db is None) == (track.sample_peak_db is None)

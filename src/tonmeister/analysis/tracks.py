@@ -70,7 +70,7 @@ def track_result(name: str, recording: Recording) -> TrackResult:
         active_ratio=float(active.mean()) if len(active) else 0.0,
         onset_times_s=onsets,
         onset_rate_hz=_rate(onsets, active),
-        **_loudness(weighted, frames, recording.cells.full_cells()),
+        **_loudness(*_at_least_one_block(weighted, frames, recording)),
         **_levels(recording, cells, frames, active),
         **spectral,
         **_stereo(cells, recording.cells.products(), active),
@@ -83,6 +83,17 @@ def _rate(onsets: FloatArray, active: BoolArray) -> float:
     """Onsets per second of active time."""
     active_s = float(active.sum()) / CELLS_PER_S
     return len(onsets) / active_s if active_s > 0 else 0.0
+
+
+def _at_least_one_block(
+    weighted: DoubleArray, frames: NDArray[np.int64], recording: Recording
+) -> tuple[DoubleArray, NDArray[np.int64], int]:
+    """A clip shorter than a gating block is measured as if silence followed: it is audible all the same."""
+    full, missing = recording.cells.full_cells(), MOMENTARY_CELLS - len(weighted)
+    if full >= MOMENTARY_CELLS or not len(weighted):
+        return weighted, frames, full
+    cell_frames = np.full(MOMENTARY_CELLS, recording.sample_rate // CELLS_PER_S)
+    return np.pad(weighted, (0, max(missing, 0))), cell_frames, MOMENTARY_CELLS
 
 
 def _loudness(weighted: DoubleArray, frames: NDArray[np.int64], full: int) -> dict[str, Any]:

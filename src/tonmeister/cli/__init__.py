@@ -63,6 +63,7 @@ class _Verbs(click.Group):
 @click.group(
     cls=_Verbs,
     invoke_without_command=True,
+    subcommand_metavar="VERB ...",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="\b\nExamples:\n  tonmeister demo\n  tonmeister mix song/ -o song.wav\n"
     "  tonmeister explain song.plan.json\n\nEvery verb has its own help: tonmeister mix --help",

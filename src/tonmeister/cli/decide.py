@@ -21,7 +21,9 @@ __all__ = ["command"]
     ),
 )
 @given.folder_argument
-@click.option("--engine", metavar="NAME", help="Who decides; several, joined by +, in turn. [default: textbook]")
+@click.option(
+    "--engine", metavar="NAME", help="Who decides; several, joined by +, in turn. [default: textbook]"
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PLAN.json", required=True,
               help="Where the plan goes.")  # fmt: skip
 @given.deciding

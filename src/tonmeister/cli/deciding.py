@@ -59,7 +59,9 @@ def wishes(
     if wanted.decides:
         check_engine(engine, read, seed)
     elif options:
-        raise BadInputError("--option is for an engine: give --engine too, or leave it out to keep the plan's decisions")
+        raise BadInputError(
+            "--option is for an engine: give --engine too, or leave it out to keep the plan's decisions"
+        )
     return wanted
 
 
@@ -80,7 +82,9 @@ def target_of(text: str | None, base: MixPlan | None) -> Target:
     if text is not None or base is None:
         return parse_target(text or DEFAULT_TARGET)
     rules = (d.reason.rule for d in reversed(base.decisions) if d.by == "target")
-    named = next((rule.removeprefix("target.") for rule in rules if rule.removeprefix("target.") in targets()), "")
+    named = next(
+        (rule.removeprefix("target.") for rule in rules if rule.removeprefix("target.") in targets()), ""
+    )
     if named:
         return targets()[named]
     if base.target_lufs is not None:

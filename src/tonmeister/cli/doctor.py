@@ -49,7 +49,7 @@ def examine() -> dict[str, Any]:
     """Everything `doctor` knows, as plain data."""
     versions = {name: _version(name) for name in _NEEDED}
     missing = [f"{name} is missing: pip install {name}" for name, version in versions.items() if not version]
-    cache = {"path": "", "writable": False} if missing else _kernel_cache()
+    cache: dict[str, Any] = {"path": "", "writable": False} if missing else _kernel_cache()
     problems = missing or ([] if cache["writable"] else [_cache_problem(cache["path"])])
     return {
         "ok": not problems,
@@ -105,14 +105,17 @@ def _kernel_cache() -> dict[str, Any]:
 
 
 def _cache_problem(path: str) -> str:
-    return f"the kernel cache {path} cannot be written, so every start compiles anew: set NUMBA_CACHE_DIR to a folder that can"
+    return (
+        f"the kernel cache {path} cannot be written, so every start compiles anew: "
+        "set NUMBA_CACHE_DIR to a folder that can"
+    )
 
 
 def _readable() -> list[str]:
     """File endings: what libsndfile opens, and containers when the extra for them is there."""
-    from tonmeister.audio import AUDIO_SUFFIXES
+    from tonmeister.audio import AUDIO_SUFFIXES, CONTAINER_SUFFIXES
 
-    return sorted(AUDIO_SUFFIXES)
+    return sorted(AUDIO_SUFFIXES if _version("av") else AUDIO_SUFFIXES - CONTAINER_SUFFIXES)
 
 
 def _writable() -> list[str]:

@@ -56,7 +56,7 @@ def _row(name: str, summary: str, source: str) -> dict[str, Any]:
     options, unavailable = [], ""
     try:
         options = [{"name": n, "default": d, "help": h} for n, d, h in option_help(name)]
-    except (ImportError, TonmeisterError) as error:
+    except (ImportError, AttributeError, TonmeisterError) as error:
         unavailable = str(error)
     return {
         "name": name, "summary": summary, "source": source, "options": options, "unavailable": unavailable,

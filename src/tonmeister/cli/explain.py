@@ -76,7 +76,12 @@ def explanation_lines(
     """Indented lines: a heading, then per strip every move that stands with its reason, then what was overruled."""
     from tonmeister.cli.screen import printable
 
-    yield 0, printable(f"{plan.title}: engine {plan.engine or 'none'}, {len(plan.tracks)} tracks, seed {plan.seed}")
+    yield (
+        0,
+        printable(
+            f"{plan.title}: engine {plan.engine or 'none'}, {len(plan.tracks)} tracks, seed {plan.seed}"
+        ),
+    )
     for story in stories:
         if not (story.standing or story.overruled):
             continue

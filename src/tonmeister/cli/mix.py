@@ -53,7 +53,9 @@ __all__ = ["command", "default_output", "plan_path_for"]
 @given.bits_option
 @given.threads_option
 @given.recursive_option
-@click.option("--plots", type=click.Path(path_type=Path), metavar="DIR", help="Write pictures of the mix there.")
+@click.option(
+    "--plots", type=click.Path(path_type=Path), metavar="DIR", help="Write pictures of the mix there."
+)
 @click.option("--save-plan", type=click.Path(path_type=Path), metavar="PLAN.json",
               help="Where the plan goes. [default: beside the mix]")  # fmt: skip
 @given.overwrite_option
@@ -89,7 +91,7 @@ def _dry_run(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict
         plan, _ = plan_for(multitrack, wanted, bars, threads=asked["threads"])
     screen.show(plan_table(plan), "")
     if screen.as_json:
-        files = {"output": None, "plan": None, "stems": [], "plots": [], "dry_run": True}
+        files: dict[str, Any] = {"output": None, "plan": None, "stems": [], "plots": [], "dry_run": True}
         screen.json(mix_to_dict(plan, {}, {}, plan.notes, files))
     screen.notes(plan.notes)
     screen.say("dry run: nothing was rendered or written")

@@ -78,7 +78,9 @@ threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="Threads to use. [default: one per processor]"
 )
 bits_option = click.option(
-    "--bits", type=click.Choice(BITS), help="Sample format; 32f is floating point. [default: 24 where possible]"
+    "--bits",
+    type=click.Choice(BITS),
+    help="Sample format; 32f is floating point. [default: 24 where possible]",
 )
 
 
@@ -134,7 +136,9 @@ def parse_preview(text: str | None, sample_rate: int) -> Section | None:
     except ValueError:
         start = length = math.nan
     if not (0.0 <= start < math.inf and 0.0 < length < math.inf):
-        raise BadInputError(f"--preview {text!r}: write START:SECONDS, for example 30:20 for 20 s from second 30")
+        raise BadInputError(
+            f"--preview {text!r}: write START:SECONDS, for example 30:20 for 20 s from second 30"
+        )
     return Section(round(start * sample_rate), max(round(length * sample_rate), 1))
 
 

@@ -28,7 +28,9 @@ def report_mix(
     plan, before, after = finished.plan, finished.before.to_dict(), finished.after.to_dict()
     notes = tuple(dict.fromkeys((*notes, *plan.notes, *finished.notes)))
     screen.show(plan_table(plan), "", measured_table(before, after), "")
-    screen.show("Distance from the usual spectrum of a mix, dB (! is unusual):", balance_table(before, after), "")
+    screen.show(
+        "Distance from the usual spectrum of a mix, dB (! is unusual):", balance_table(before, after), ""
+    )
     if screen.as_json:
         files = {"output": finished.output, "plan": plan_path, "stems": finished.stems, "plots": plots}
         screen.json(mix_to_dict(plan, before, after, notes, files))

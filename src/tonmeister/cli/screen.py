@@ -33,7 +33,9 @@ _STAGES: Final = {
 def printable(text: str) -> str:
     """Text on one line without control characters, whatever a file name holds."""
     return "".join(
-        c if unicodedata.category(c)[0] != "C" or unicodedata.category(c) == "Cf" else "\N{REPLACEMENT CHARACTER}"
+        c
+        if unicodedata.category(c)[0] != "C" or unicodedata.category(c) == "Cf"
+        else "\N{REPLACEMENT CHARACTER}"
         for c in text.replace("\n", " ").replace("\t", " ")
     )
 

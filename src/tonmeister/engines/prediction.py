@@ -16,10 +16,11 @@ from tonmeister.dsp.loudness import integrated_lufs, k_weighting_power, lufs_of_
 from tonmeister.effects.base import LinearEffect
 from tonmeister.effects.compressor import Compressor
 from tonmeister.effects.filters import HighPass
+from tonmeister.effects.reverb import Reverb
 from tonmeister.features import HOP_S
 from tonmeister.units import SILENCE_DB, DoubleArray, FloatArray, power_to_db
 
-__all__ = ["compressor_change_db", "filter_change_db", "predicted_lufs"]
+__all__ = ["compressor_change_db", "filter_change_db", "predicted_lufs", "reverb_change_db"]
 
 _POINTS_PER_BAND: Final = 5
 _STEPS_PER_HOP: Final = 8
@@ -114,3 +115,31 @@ def _detector_change_db(
     if third_octave_db is None or cutoff_hz <= 10.0:
         return 0.0
     return filter_change_db(third_octave_db, [HighPass(cutoff_hz)], sample_rate, weighted=False)
+
+
+def reverb_change_db(third_octave_db: FloatArray, reverb: Reverb, sample_rate: int) -> float:
+    """Loudness of the wet signal of a room minus loudness of what enters it, in dB.
+
+    The room has unit energy on the whole, spread over frequency as a network of lossy loops spreads it,
+    E(f) ~ h / (1 - h) with h the mean of |H_i(f)|^2 over the line filters; its low cut comes before.
+    """
+    from tonmeister.dsp.reverb import design_room
+
+    design = design_room(
+        decay_s=reverb.decay_s, damping_hz=reverb.damping_hz, size=reverb.size, diffusion=reverb.diffusion,
+        sample_rate=sample_rate,
+    )  # fmt: skip
+
+    def energy(frequency_hz: DoubleArray) -> DoubleArray:
+        turn = np.cos(2.0 * np.pi * frequency_hz / sample_rate)[:, None]
+        kept = np.mean(design.gains**2 / (1.0 - 2.0 * design.poles * turn + design.poles**2), axis=1)
+        return np.asarray(kept / (1.0 - kept))
+
+    centers_hz = np.minimum(exact_centers_hz(3), 0.49 * sample_rate)
+    mean = float(energy(np.linspace(0.0, 0.5 * sample_rate, 512)).mean())
+    powers = 10.0 ** (np.asarray(third_octave_db, dtype=np.float64) / 10.0)
+    powers = powers * k_weighting_power(centers_hz, sample_rate)
+    wet = powers * energy(centers_hz) / mean
+    if reverb.low_cut_hz:
+        wet = wet * np.abs(HighPass(max(reverb.low_cut_hz, 10.0)).response(centers_hz, sample_rate)) ** 2
+    return power_to_db(float(wet.sum())) - power_to_db(float(powers.sum()))

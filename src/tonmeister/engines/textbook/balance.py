@@ -25,7 +25,7 @@ from tonmeister.engines.textbook.numbers import number
 from tonmeister.engines.textbook.rules import Rule, RuleSet
 from tonmeister.units import db_to_power, power_to_db
 
-__all__ = ["Level", "balance", "kit_target", "lead_offset_db", "sum_lufs"]
+__all__ = ["Balance", "Level", "balance", "sum_lufs", "weight_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,26 @@ class Level:
         )
 
 
-def balance(channels: Sequence[Channel], rules: RuleSet, style: Style) -> list[Level]:
-    """The level of every channel, in their order; the mean of the offsets is zero."""
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """The levels of all channels, and what they refer to."""
+
+    levels: tuple[Level, ...]
+    anchor_db: float
+    """Offset of the lead, or of where it would be."""
+    reference_lufs: float
+    """Loudness of a track whose offset is zero."""
+
+
+def balance(channels: Sequence[Channel], rules: RuleSet, style: Style) -> Balance:
+    """The level of every channel, in their order; the gains are re-centered on the mean of the offsets."""
     levels = [_role_steps(channel, rules, style) for channel in channels]
+    anchor_db = _lead_offset_db(levels)
     if style.improved:
-        anchor_db = lead_offset_db(levels)
         levels = [_towards_target(level, anchor_db) for level in levels]
         levels = _shared_places(levels)
         levels = _within_kit(levels, rules, style, anchor_db)
-    return _at_gains(levels)
+    return _at_gains(levels, anchor_db)
 
 
 def _role_steps(channel: Channel, rules: RuleSet, style: Style) -> Level:
@@ -74,7 +85,7 @@ def _role_steps(channel: Channel, rules: RuleSet, style: Style) -> Level:
     return level
 
 
-def lead_offset_db(levels: Sequence[Level]) -> float:
+def _lead_offset_db(levels: Sequence[Level]) -> float:
     """Offset of the lead; without one, of where it would be."""
     leads = [level.offset_db for level in levels if level.channel.role == "lead"]
     return fmean(leads) if leads else -number("balance.foreground_minus_lead")
@@ -150,15 +161,15 @@ def sum_lufs(parts: Sequence[tuple[Channel, float]]) -> float:
 def _within_kit(levels: list[Level], rules: RuleSet, style: Style, anchor_db: float) -> list[Level]:
     """Place the pieces relative to one another; a lone piece relative to the lead."""
     kit = [level for level in levels if level.channel.in_kit]
-    if len(kit) == 1:
-        placed = [_lone_piece(kit[0], kit_target(kit[0].channel, rules, style), anchor_db)]
-    else:
-        placed = _pieces(kit)
+    if not kit:
+        return levels
+    target = _kit_target(kit[0].channel, rules, style)
+    placed = _pieces(kit) if len(kit) > 1 else [_lone_piece(kit[0], target, anchor_db)]
     by_name = {level.channel.name: level for level in placed}
     return [by_name.get(level.channel.name, level) for level in levels]
 
 
-def kit_target(piece: Channel, rules: RuleSet, style: Style) -> Setting | None:
+def _kit_target(piece: Channel, rules: RuleSet, style: Style) -> Setting | None:
     """The level of the whole kit relative to the lead, as the rules of the drum bus have it."""
     tags = {**piece.subject.tags, "instrument": frozenset(("drums",))}
     subject = replace(piece.subject, tags=tags, lookup=lambda name: None)
@@ -225,18 +236,15 @@ def _setting(members: Sequence[Level]) -> Setting:
 # Gains
 
 
-def _at_gains(levels: list[Level]) -> list[Level]:
-    """Re-center the offsets and turn them into gains; single moves are clipped."""
-    if not levels:
-        return []
+def _at_gains(levels: Sequence[Level], anchor_db: float) -> Balance:
+    """Turn the offsets into gains around their mean; single moves are clipped."""
     mean_lufs = fmean(level.channel.lufs for level in levels)
-    mean_offset_db = fmean(level.offset_db for level in levels)
+    reference_lufs = mean_lufs - fmean(level.offset_db for level in levels)
     limit_db = number("balance.largest_move")
     settled = []
     for level in levels:
-        wanted_db = mean_lufs - level.channel.lufs + level.offset_db - mean_offset_db
+        wanted_db = reference_lufs - level.channel.lufs + level.offset_db
         gain_db = min(max(wanted_db, -limit_db), limit_db)
         note = () if gain_db == wanted_db else (f"{wanted_db:+.1f} dB clipped to {gain_db:+.0f} dB",)
-        offset_db = level.offset_db - mean_offset_db
-        settled.append(replace(level, offset_db=offset_db, gain_db=gain_db, notes=(*level.notes, *note)))
-    return settled
+        settled.append(replace(level, gain_db=gain_db, notes=(*level.notes, *note)))
+    return Balance(tuple(settled), anchor_db, reference_lufs)

@@ -21,7 +21,7 @@ from tonmeister.engines.textbook.rules import EVIDENCE, Rule, RuleSet
 from tonmeister.engines.textbook.words import band_of
 from tonmeister.units import FloatArray
 
-__all__ = ["because", "compressor", "equalizer", "high_pass", "with_inserts"]
+__all__ = ["because", "completed", "compressor", "equalizer", "high_pass", "with_inserts"]
 
 MOST_SECTIONS: Final = 6
 _SMALLEST_DB: Final = 0.1
@@ -102,7 +102,7 @@ def compressor(settings: Settings, subject: Subject, rules: RuleSet) -> Chosen |
     asked = settings.of("compressor")
     if not asked or "compressor" in settings.bypassed:
         return None
-    values, sources = _completed("compressor", asked, subject, rules)
+    values, sources = completed("compressor", asked, subject, rules)
     if "threshold_db" not in values:
         return None
     effect = Compressor(**values)
@@ -124,7 +124,7 @@ def _deesser(settings: Settings, subject: Subject) -> Chosen | None:
     return Chosen(effect, because(_main_rule(asked), subject, text, settings.notes("deesser")))
 
 
-def _completed(
+def completed(
     processor: str, asked: Mapping[str, Setting], subject: Subject, rules: RuleSet
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Values by parameter with the file's defaults filled in, and who gave each."""

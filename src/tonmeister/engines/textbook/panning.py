@@ -38,7 +38,8 @@ def place(
     channels: Sequence[Channel], levels_lufs: Mapping[str, float], rules: RuleSet, style: Style
 ) -> list[Place]:
     """A place for every channel, in their order; `levels_lufs` is how loud each is in the mix."""
-    wishes = _wishes(channels, rules, style)
+    followers = _followers(channels)
+    wishes = _wishes([c for c in channels if c.name not in followers], rules, style)
     settled = {w.channel.name: w for w in wishes if w.fixed}
     spacing = number("pan.spacing")
     free = sorted((w for w in wishes if not w.fixed), key=lambda w: -levels_lufs[w.channel.name])
@@ -47,7 +48,29 @@ def place(
     if spacing < number("pan.spacing"):
         note = f"too many sources for a spacing of {number('pan.spacing')}: halved to {spacing:g}"
         attempt = {name: replace(p, notes=(*p.notes, note)) for name, p in attempt.items()}
-    return [{**settled, **attempt}[channel.name] for channel in channels]
+    found = {**settled, **attempt}
+    return [_beside(c, found[followers.get(c.name, c.name)]) for c in channels]
+
+
+def _followers(channels: Sequence[Channel]) -> dict[str, str]:
+    """Microphones of one source and the first of them, with whom they stand; pairs and doubles stand apart."""
+    first: dict[str, str] = {}
+    followers: dict[str, str] = {}
+    for channel in channels:
+        if channel.track.group is None or {"left", "right", "double"} & set(channel.track.attributes):
+            continue
+        leader = first.setdefault(channel.track.group, channel.name)
+        if leader != channel.name and not _keeps_image(channel):
+            followers[channel.name] = leader
+    return followers
+
+
+def _beside(channel: Channel, leader: Place) -> Place:
+    if channel.name == leader.channel.name:
+        return leader
+    position = 0.0 if _keeps_image(leader.channel) else leader.position
+    note = f"the same source as {leader.channel.name}: the same place"
+    return replace(leader, channel=channel, position=position, notes=(note,))
 
 
 # Wishes
@@ -147,7 +170,10 @@ def _nearest_slot(wish: Place, taken: Sequence[float], spacing: float, power: fl
     slots = [c for c in candidates if all(abs(c - t) >= spacing - _TOLERANCE for t in taken)]
     if not slots:
         return None
-    return min(slots, key=lambda c: (round(min(abs(c - t) for t in targets), 6), _heavier(c, power), c))
+    best: float = min(
+        slots, key=lambda c: (round(min(abs(c - t) for t in targets), 6), _heavier(c, power), c)
+    )
+    return best
 
 
 def _heavier(position: float, power: float) -> bool:

@@ -27,6 +27,7 @@ PARAMETERS: Final[Mapping[str, Range]] = {
     "deesser.ratio": Range(1.0, 20.0),
     "deesser.range_db": Range(0.0, 12.0, "dB"),
     "equalizer.section_db": Range(-12.0, 12.0, "dB"),
+    "masking.limit_db": Range(0.0, 6.0, "dB"),
     "fader.target_lu": Range(-40.0, 6.0, "LU"),
     "fader.kit_lu": Range(-40.0, 6.0, "LU"),
     "fader.section_share": Range(0.0, 1.0),
