@@ -93,7 +93,9 @@ def _subtype(path: Path, subtype: str | None) -> str:
     wanted = SUBTYPES.get(subtype or "", subtype) or form.default
     if wanted not in form.subtypes:
         words = [next((w for w, s in SUBTYPES.items() if s == held), held) for held in form.subtypes]
-        raise BadInputError(f"{path}: {form.container} does not hold {subtype!r}: give one of {' '.join(words)}")
+        raise BadInputError(
+            f"{path}: {form.container} does not hold {subtype!r}: give one of {' '.join(words)}"
+        )
     return wanted
 
 
@@ -212,9 +214,8 @@ class AudioWriter:
         if self._bits is None:
             return np.ascontiguousarray(samples)
         full = 2.0 ** (self._bits - 1)
-        noise = self._random.random(samples.shape, dtype=np.float32)
-        noise -= self._random.random(samples.shape, dtype=np.float32)
-        scaled = np.rint(samples.astype(np.float64) * full + noise)
+        uniform = self._random.random((*samples.shape, 2), dtype=np.float32)
+        scaled = np.rint(samples.astype(np.float64) * full + (uniform[..., 0] - uniform[..., 1]))
         integers = np.clip(scaled, -full, full - 1).astype(np.int32)
         return integers.astype(np.int16) if self._bits == 16 else integers << 8
 

@@ -103,10 +103,19 @@ def _swept(from_hz: float, to_hz: float, fall_s: float, time_s: DoubleArray) -> 
     return np.asarray(np.sin(2.0 * np.pi * cycles))
 
 
+def _noise(random: np.random.Generator, count: int, low_hz: float, high_hz: float) -> DoubleArray:
+    """Noise that falls by 6 dB per octave below `low_hz` and by 12 above `high_hz`."""
+    spectrum = np.fft.rfft(random.standard_normal(count))
+    hertz = np.maximum(np.fft.rfftfreq(count, 1.0 / SAMPLE_RATE), 1.0)
+    return np.fft.irfft(
+        spectrum / np.sqrt(1.0 + (low_hz / hertz) ** 2) / (1.0 + (hertz / high_hz) ** 2), count
+    )
+
+
 def _kick(random: np.random.Generator) -> DoubleArray:
     time_s = _seconds(0.45)
     body = _swept(160.0, 52.0, 0.03, time_s) * np.exp(-time_s / 0.14)
-    sound = body + 0.25 * random.standard_normal(len(time_s)) * np.exp(-time_s / 0.003)
+    sound = body + 0.5 * _noise(random, len(time_s), 100.0, 4000.0) * np.exp(-time_s / 0.004)
     pattern = ((0.0, 1.0), (1.5, 0.8), (2.0, 1.0))
     return _placed([(4 * bar + beat, sound * level) for bar in range(BARS) for beat, level in pattern])
 
@@ -115,9 +124,9 @@ def _snare(random: np.random.Generator) -> DoubleArray:
     time_s = _seconds(0.35)
     hits = []
     for beat in range(1, BEATS, 2):
-        rattle = np.diff(random.standard_normal(len(time_s)), prepend=0.0) * np.exp(-time_s / 0.09)
+        rattle = _noise(random, len(time_s), 800.0, 5000.0) * np.exp(-time_s / 0.09)
         drum = _swept(260.0, 185.0, 0.02, time_s) * np.exp(-time_s / 0.07)
-        hits.append((float(beat), (drum + 0.5 * rattle) * random.uniform(0.85, 1.0)))
+        hits.append((float(beat), (drum + 0.9 * rattle) * random.uniform(0.85, 1.0)))
     return _placed(hits)
 
 
@@ -125,7 +134,7 @@ def _hihat(random: np.random.Generator) -> DoubleArray:
     time_s = _seconds(0.2)
     hits = []
     for eighth in range(2 * BEATS):
-        hiss = np.diff(random.standard_normal(len(time_s) + 2), n=2)
+        hiss = _noise(random, len(time_s), 7000.0, 9000.0)
         length_s = 0.08 if eighth % 8 == 7 else 0.025
         level = (1.0 if eighth % 2 == 0 else 0.6) * random.uniform(0.8, 1.0)
         hits.append((eighth / 2, level * hiss * np.exp(-time_s / length_s)))
@@ -175,11 +184,11 @@ def _keys(random: np.random.Generator) -> DoubleArray:
     """Whole-bar chords of a small electric piano (two-operator frequency modulation), in stereo."""
     time_s = _seconds(4 * BEAT_S * 0.98)
     fade = np.minimum(1.0, (time_s[-1] - time_s) / 0.05) * np.minimum(1.0, time_s / 0.005)
-    sides = []
-    for detune in (0.998, 1.002):
+    sides, phase = [], random.uniform(0, 6.28)
+    for detune in (0.9997, 1.0003):
         hits = []
         for bar, chord in enumerate(CHORDS):
-            tones = [_bell(_hertz(12 + n) * detune, time_s, random.uniform(0, 6.28)) for n in chord]
+            tones = [_bell(_hertz(12 + n) * detune, time_s, phase) for n in chord]
             hits.append((4.0 * bar, np.sum(tones, axis=0) * fade))
         sides.append(_placed(hits))
     return np.array(sides)
@@ -201,7 +210,7 @@ def _sung(semitones: float, length_s: float, vowel: int, random: np.random.Gener
     harmonics = np.arange(1, int(6000.0 / _hertz(semitones)))
     levels = _formant_gain(np.asarray(harmonics * _hertz(semitones), np.float64), vowel) / harmonics**0.7
     voice = sum(level * np.sin(k * phase) for k, level in zip(harmonics, levels, strict=True))
-    breath = 0.01 * random.standard_normal(len(time_s))
+    breath = 0.02 * _noise(random, len(time_s), 1000.0, 5000.0)
     rise = np.minimum(1.0, time_s / 0.05) * np.minimum(1.0, (time_s[-1] - time_s) / 0.08)
     return np.asarray((voice + breath) * rise)
 

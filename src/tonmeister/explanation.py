@@ -22,7 +22,7 @@ from tonmeister.decisions import (
 )
 from tonmeister.effects.base import Effect, Parameters
 from tonmeister.plan import MixPlan, TrackRecord
-from tonmeister.strip import Curve, Strip
+from tonmeister.strip import MASTER, Curve, Strip
 
 __all__ = [
     "ExplainedMove",
@@ -184,6 +184,7 @@ def chain_text(strip: Strip) -> str:
     parts += [f"{strip.delay_ms:.2f} ms late"] if strip.delay_ms else []
     parts += [_named(insert.slot, insert.effect) for insert in strip.inserts]
     parts += [f"-> {send.to} {send.gain_db:+.0f}" for send in strip.sends]
+    parts += [f"into {strip.output}"] if strip.output not in ("", MASTER) else []
     return ", ".join(parts)
 
 

@@ -70,7 +70,7 @@ def finish(
     `how` is as in `Delivery`.
     """
     job = _Job(multitrack, Delivery(output, **how), progress)
-    plan = plan.with_decisions(_loudness_stage(target, 0.0))
+    plan = _with_gain(plan, target, 0.0)
     with Scratch(output) as scratch, job.stem_writers(plan) as stems:
         premaster = job.render(split_master(plan)[0], stems, scratch.write)
         plan, after = _meet(plan, target, scratch, premaster, job)
@@ -224,12 +224,9 @@ def _pass(plan: MixPlan, scratch: Scratch, writer: AudioWriter, job: _Job) -> Mi
 
 
 def _with_gain(plan: MixPlan, target: Target, gain_db: float) -> MixPlan:
-    """The plan with this loudness gain; gains tried before leave no trace in the log."""
-    kept = [d for d in plan.decisions if not (d.by == BY and d.target == f"insert:{LOUDNESS_SLOT}")]
-    limiter = [d for d in kept if d.by == BY]
-    others = [d for d in kept if d.by != BY]
-    stage = _loudness_stage(target, gain_db)[:1]
-    return dataclasses.replace(plan, log=()).with_decisions([*others, *stage, *limiter])
+    """The plan with this loudness stage; stages of before leave no trace in the log."""
+    others = [d for d in plan.decisions if d.by != BY]
+    return dataclasses.replace(plan, log=()).with_decisions([*others, *_loudness_stage(target, gain_db)])
 
 
 def _first_gain_db(target: Target, premaster: MixMeasurement, job: _Job) -> float:

@@ -6,6 +6,7 @@ Needs the extra ``plots``; files are PNG and appear under their names only when 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +76,9 @@ def _figure() -> Any:
 def _saved(figure: Any, path: Path) -> Path:
     partial = partial_path(path)
     try:
-        figure.savefig(partial, dpi=120, metadata={"Software": "tonmeister"})
+        with warnings.catch_warnings():  # a name in signs that the font lacks is drawn as boxes
+            warnings.filterwarnings("ignore", message="Glyph")
+            figure.savefig(partial, dpi=120, metadata={"Software": "tonmeister"})
         os.replace(partial, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({(error.strerror or str(error)).lower()})") from None
@@ -142,7 +145,10 @@ def spectrum_figure(before: Mapping[str, Any], after: Mapping[str, Any]) -> Any:
             )
     axes.set(xscale="log", xlabel="frequency, Hz", ylabel="third-octave level, dB (relative)", xlim=(20, 22000),
              ylim=(target.max() - 45.0, target.max() + 15.0), title="Tonal balance")  # fmt: skip
-    axes.grid(alpha=0.3, which="both")
+    axes.set_xticks([30, 60, 125, 250, 500, 1000, 2000, 4000, 8000, 16000], minor=False)
+    axes.set_xticks([], minor=True)
+    axes.set_xticklabels(["30", "60", "125", "250", "500", "1k", "2k", "4k", "8k", "16k"])
+    axes.grid(alpha=0.3)
     axes.legend()
     return figure
 

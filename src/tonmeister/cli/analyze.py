@@ -42,10 +42,6 @@ def command(folder: Path, settings: dict[str, Any], threads: int | None, recursi
     screen.show(_table(multitrack, features), "")
     if screen.as_json:
         screen.json(analysis_to_dict(multitrack, features))
-    for reference in multitrack.references:
-        screen.say(f"reference: {reference.file}, a finished or rough mix, not summed")
-    for excluded in multitrack.excluded:
-        screen.say(f"left out: {excluded.file}, {excluded.why}")
     screen.notes(_said(multitrack, features))
 
 

@@ -66,11 +66,13 @@ def _write_reasons(plan: Any, path: Path) -> None:
 
 
 def _next(folder: Path) -> str:
-    song, plan = folder / "song", folder / "mix.plan.json"
+    from shlex import quote
+
+    names = (folder / "song", folder / "mix.plan.json", folder / "louder-voice.wav")
+    song, plan, again = (quote(str(name)) for name in names)
     return (
-        f"Listen to {song / 'Rough Mix.wav'} (every fader up), then to {folder / 'mix.wav'}.\n"
+        f"Listen to {folder / 'song' / 'Rough Mix.wav'} (every fader up), then to {folder / 'mix.wav'}.\n"
         f"Why it sounds so:     tonmeister explain {plan}\n"
-        f"Change your mind:     tonmeister mix {song} -o {folder / 'louder-voice.wav'} --plan {plan} "
-        "--set 'Lead Vox.gain_db+=2'\n"
-        f"Mix your own tracks:  tonmeister mix FOLDER -o mix.wav"
+        f"Change your mind:     tonmeister mix {song} -o {again} --plan {plan} --set 'Lead Vox.gain_db+=2'\n"
+        "Mix your own tracks:  tonmeister mix FOLDER -o mix.wav"
     )

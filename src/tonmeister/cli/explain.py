@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "explanation_lines"]
 
+_LINE = 100
+"""Longer lines are hard to read."""
+
 
 @click.command(
     "explain",
@@ -54,8 +57,10 @@ def _show(screen: Any, plan: MixPlan, stories: Sequence[StripStory], everything:
     if screen.quiet:
         return
     console = screen.console(sys.stdout)
+    width = min(console.width, _LINE)
     for indent, line in explanation_lines(plan, stories, everything=everything):
-        console.print(Padding(Text(line, style="bold" if not indent else ""), (0, 0, 0, indent)))
+        text = Text(line, style="" if indent else "bold")
+        console.print(Padding(text, (0, 0, 0, indent), expand=False) if line else text, width=width)
 
 
 def _wanted(stories: list[StripStory], track: str | None) -> list[StripStory]:

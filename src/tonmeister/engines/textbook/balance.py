@@ -78,7 +78,7 @@ def balance(channels: Sequence[Channel], rules: RuleSet, style: Style) -> Balanc
 def _role_steps(channel: Channel, rules: RuleSet, style: Style) -> Level:
     """The offsets of the rules, added; in `improved` a doubtful tag makes smaller steps."""
     settings = apply_rules(rules, "balance", channel.subject, profile=style.profile, jarp=style.jarp)
-    scale = channel.subject.confidence if style.improved else 1.0
+    scale = channel.subject.sureness if style.improved else 1.0
     level = Level(channel, settings, rules=tuple(o.rule for o in settings.offsets if o.level_db == 0.0))
     for offset in settings.offsets:
         level = level.moved(offset.level_db * scale, offset.rule, f"{offset.rule.comment} ({offset.rule.id})")
@@ -102,7 +102,7 @@ def _towards_target(level: Level, anchor_db: float) -> Level:
     setting = level.settings.values.get("fader.target_lu")
     if setting is None or level.channel.in_kit:
         return level
-    weight = weight_of(setting) * level.channel.subject.confidence
+    weight = weight_of(setting) * level.channel.subject.sureness
     step_db = weight * (anchor_db + setting.value - level.offset_db)
     note = f"{weight:.0%} of the way there. {setting.rule.comment} ({setting.rule.id})"
     return level.moved(step_db, setting.rule, note)
@@ -115,10 +115,10 @@ def _shared_places(levels: list[Level]) -> list[Level]:
     """Microphones of one source count once; several of one kind nearly so."""
     lowered = {level.channel.name: level for level in levels}
     for members in _gathered(levels, lambda lv: lv.channel.track.group or ""):
-        excess_lu = _excess_lu(members)
+        excess_lu = sum_lufs([(m.channel, -m.channel.lufs) for m in members])
         for level in members:
             note = f"{len(members)} microphones or takes of one source together meet one level"
-            lowered[level.channel.name] = level.moved(-excess_lu, None, note)
+            lowered[level.channel.name] = level.moved(-max(0.0, excess_lu), None, note)
     for members in _gathered(list(lowered.values()), _kind):
         excess_lu = _excess_lu(members)
         for level in members:
@@ -143,10 +143,10 @@ def _gathered(levels: Iterable[Level], key: Callable[[Level], str]) -> list[list
 
 
 def _excess_lu(members: Sequence[Level]) -> float:
-    """How much louder several tracks are together than one of them, as they play together."""
+    """How much louder several tracks are together than one source among them, as they play together."""
     together = sum_lufs([(m.channel, m.offset_db - m.channel.lufs) for m in members])
-    alone = power_to_db(fmean(db_to_power(m.offset_db) for m in members))
-    return max(0.0, together - alone)
+    sources = len({m.channel.track.group or m.channel.name for m in members})
+    return max(0.0, together - power_to_db(sum(db_to_power(m.offset_db) for m in members) / sources))
 
 
 def sum_lufs(parts: Sequence[tuple[Channel, float]]) -> float:
@@ -181,7 +181,7 @@ def _lone_piece(level: Level, kit: Setting | None, anchor_db: float) -> Level:
     own = level.settings.values.get("fader.kit_lu")
     if own is None or kit is None:
         return level
-    weight = weight_of(own) * level.channel.subject.confidence
+    weight = weight_of(own) * level.channel.subject.sureness
     step_db = weight * (anchor_db + kit.value + own.value - level.offset_db)
     return level.moved(
         step_db, own.rule, f"{weight:.0%} of the way there. {own.rule.comment} ({own.rule.id})"
@@ -198,7 +198,7 @@ def _pieces(kit: list[Level]) -> list[Level]:
     for level in kit:
         setting = level.settings.values.get("fader.kit_lu")
         if setting is not None:
-            weight = weight_of(setting) * level.channel.subject.confidence
+            weight = weight_of(setting) * level.channel.subject.sureness
             note = f"{weight:.0%} of the way there. {setting.rule.comment} ({setting.rule.id})"
             level = level.moved(weight * (wanted[level.channel.name] - middle), setting.rule, note)
         placed.append(level)

@@ -165,7 +165,7 @@ class _Move:
 
 def equalizer(tones: Sequence[Tone], subject: Subject, style: Style, sample_rate: int) -> Chosen | None:
     """One equalizer for all tone moves of a strip: at most six sections, close peaks merged."""
-    scale = subject.confidence if style.improved else 1.0
+    scale = subject.sureness if style.improved else 1.0
     moves = _merged([_move(tone, style.edition, scale) for tone in tones])
     moves = [m for m in moves if abs(m.gain_db) >= _SMALLEST_DB and m.frequency_hz < 0.45 * sample_rate]
     kept = sorted(moves, key=lambda m: -abs(m.gain_db))[:MOST_SECTIONS]

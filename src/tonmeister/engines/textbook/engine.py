@@ -176,7 +176,7 @@ class _Mixdown:
         if target is None:
             return -chain.change_db, None
         natural_db = sum_lufs(_parts(kit)) - balanced.reference_lufs
-        weight = weight_of(target) * fmean(level.channel.subject.confidence for level in kit)
+        weight = weight_of(target) * fmean(level.channel.subject.sureness for level in kit)
         step_db = weight * (balanced.anchor_db + target.value - natural_db)
         return step_db - chain.change_db, (target.rule, step_db)
 

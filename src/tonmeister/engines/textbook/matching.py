@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tonmeister.engines.textbook.expressions import Lookup, Unknown
+from tonmeister.engines.textbook.numbers import number
 from tonmeister.engines.textbook.parameters import PARAMETERS
 from tonmeister.engines.textbook.rules import TIMES, Action, Rule, RuleSet
 from tonmeister.vocabulary import is_a
@@ -20,6 +21,7 @@ from tonmeister.vocabulary import is_a
 __all__ = ["Entry", "Offset", "Setting", "Settings", "Subject", "Tone", "apply_rules"]
 
 FIRED: Final = "fired"
+PASSED: Final = "passed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,18 @@ class Subject:
     confidence: float = 1.0
     """How sure the tags are."""
 
+    @property
+    def sureness(self) -> float:
+        """How much of a move doubtful tags leave: all of it from `tags.sure` upward."""
+        return min(1.0, self.confidence / number("tags.sure"))
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A line of the log: what became of a rule for a subject.
 
     `state` is ``fired``, ``not needed`` (a test was false), ``unknown`` (something was not measured),
-    ``overridden`` or ``clipped``.
+    ``overridden``, ``clipped``, or ``passed`` (a guard that found nothing to stop).
     """
 
     subject: str
@@ -99,7 +106,7 @@ class Settings:
 
     def notes(self, processor: str = "") -> tuple[str, ...]:
         """What the log holds beside what fired (about one processor), in words."""
-        entries = (e for e in self.log if e.state != FIRED and (not processor or processor in e.about))
+        entries = (e for e in self.log if e.state not in (FIRED, PASSED) and (not processor or processor in e.about))
         return tuple(e.text for e in entries)
 
 
@@ -138,7 +145,9 @@ def _held_back(rule: Rule, subject: Subject) -> Entry | None:
         if isinstance(value, Unknown):
             missing |= value.missing
         elif not value:
-            return _entry(subject, rule, "not needed", f"considered, not needed ({test.text} is false)")
+            guard = all(action.verb == "bypass" for action in rule.do)
+            state = PASSED if guard else "not needed"
+            return _entry(subject, rule, state, f"considered, not needed ({test.text} is false)")
     for action in rule.do:
         value = action.amount.evaluate(subject.lookup) if action.amount else 0.0
         missing |= value.missing if isinstance(value, Unknown) else frozenset()
