@@ -27,6 +27,7 @@ __all__ = [
     "Audio",
     "AudioInfo",
     "AudioReader",
+    "Decoder",
     "open_audio",
     "probe",
     "read_audio",
@@ -95,7 +96,7 @@ class AudioInfo:
         return self.frames / self.sample_rate
 
 
-class _Decoder(Protocol):
+class Decoder(Protocol):
     """Delivers (channels, <= frames) float32 at the file's own rate; an empty block is the end."""
 
     def read(self, frames: int) -> FloatArray: ...
@@ -121,7 +122,7 @@ def probe(path: Path, *, stream: int = 0) -> AudioInfo:
 def open_audio(path: Path, sample_rate: int | None = None, *, stream: int = 0) -> AudioReader:
     """A block reader of a file at `sample_rate` (None: its own); use it in a ``with`` statement."""
     info = probe(path, stream=stream)
-    decoder: _Decoder = _ContainerDecoder(info, stream) if _is_container(path) else _SndfileDecoder(info)
+    decoder: Decoder = _ContainerDecoder(info, stream) if _is_container(path) else _SndfileDecoder(info)
     return AudioReader(decoder, info.sample_rate, info.channels, info.frames, sample_rate or info.sample_rate)
 
 
@@ -145,7 +146,7 @@ class AudioReader:
     """
 
     def __init__(
-        self, decoder: _Decoder, native_rate: int, channels: int, frames: int, sample_rate: int
+        self, decoder: Decoder, native_rate: int, channels: int, frames: int, sample_rate: int
     ) -> None:
         self.channels = channels
         self.sample_rate = sample_rate
@@ -188,6 +189,18 @@ class AudioReader:
             self._pending = np.concatenate([self._pending, block], axis=1) if self._pending.size else block
         block, self._pending = self._pending[:, :frames], self._pending[:, frames:]
         return np.ascontiguousarray(block)
+
+    def read_into(self, target: FloatArray) -> int:
+        """Fill `target` (channels, frames), what is behind the end with zeros; how many frames there were."""
+        straight = getattr(self._decoder, "read_into", None)
+        if straight is not None and self._resampler is None and not self._pending.size:
+            got = int(straight(target))
+        else:
+            block = self.read(target.shape[1])
+            got = block.shape[1]
+            target[:, :got] = block
+        target[:, got:] = 0.0
+        return got
 
     def _next(self, wanted: int) -> FloatArray:
         if self._resampler is None:

@@ -26,6 +26,8 @@ BEAT_S: Final = 60.0 / TEMPO_BPM
 BARS: Final = 5
 BEATS: Final = 4 * BARS
 PEAK_DB: Final = -1.0
+CLICK: Final = "10_Click"
+ROUGH_MIX: Final = "Rough Mix"
 
 CHORDS: Final = ((0, 4, 7), (7, 11, 14), (9, 12, 16), (5, 9, 12), (0, 4, 7))
 """Semitones above C of each bar's triad."""
@@ -47,8 +49,7 @@ VOWELS: Final = (
 def write_demo_song(folder: Path, *, seed: int = 0, overwrite: bool = False) -> list[Path]:
     """Write the song's files into `folder`, which is made; raises `BadInputError` when they are there already."""
     folder = Path(folder)
-    tracks = demo_tracks(seed)
-    paths = [folder / f"{name}.wav" for name in tracks]
+    paths = [folder / f"{name}.wav" for name in (*_TRACKS, CLICK, ROUGH_MIX)]
     if not overwrite and (there := [path for path in paths if path.exists()]):
         raise BadInputError(f"{there[0]}: exists already: give another folder or --overwrite")
     try:
@@ -56,7 +57,7 @@ def write_demo_song(folder: Path, *, seed: int = 0, overwrite: bool = False) -> 
     except FileExistsError:
         raise BadInputError(f"{folder}: is a file: give a folder") from None
     check_writable(folder)
-    for path, samples in zip(paths, tracks.values(), strict=True):
+    for path, samples in zip(paths, demo_tracks(seed).values(), strict=True):
         audio = Audio(samples.astype(np.float32), SAMPLE_RATE)
         write_audio(path, audio, subtype="24", overwrite=overwrite)
     return paths
@@ -68,7 +69,7 @@ def demo_tracks(seed: int = 0) -> dict[str, DoubleArray]:
     made = {name: make(random) for name, make in _TRACKS.items()}
     peaked = {name: _peaked(np.atleast_2d(samples)) for name, samples in made.items()}
     sources = [np.broadcast_to(s, (2, s.shape[1])) for s in peaked.values()]
-    return {**peaked, "10_Click": _peaked(_click(random)), "Rough Mix": _peaked(np.sum(sources, axis=0))}
+    return {**peaked, CLICK: _peaked(_click(random)), ROUGH_MIX: _peaked(np.sum(sources, axis=0))}
 
 
 def _peaked(samples: DoubleArray) -> DoubleArray:
@@ -209,7 +210,11 @@ def _sung(semitones: float, length_s: float, vowel: int, random: np.random.Gener
     phase = 2.0 * np.pi * np.cumsum(hertz) / SAMPLE_RATE
     harmonics = np.arange(1, int(6000.0 / _hertz(semitones)))
     levels = _formant_gain(np.asarray(harmonics * _hertz(semitones), np.float64), vowel) / harmonics**0.7
-    voice = sum(level * np.sin(k * phase) for k, level in zip(harmonics, levels, strict=True))
+    turning = np.exp(1j * phase)
+    overtone, voice = np.ones_like(turning), np.zeros(len(phase))
+    for level in levels:
+        overtone *= turning
+        voice += level * overtone.imag
     breath = 0.02 * _noise(random, len(time_s), 1000.0, 5000.0)
     rise = np.minimum(1.0, time_s / 0.05) * np.minimum(1.0, (time_s[-1] - time_s) / 0.08)
     return np.asarray((voice + breath) * rise)

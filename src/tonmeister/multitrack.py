@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tonmeister.audio import Audio, AudioInfo, AudioReader, open_audio, resampled_frames
+from tonmeister.audio import Audio, AudioInfo, AudioReader, resampled_frames
 from tonmeister.units import FloatArray, db_to_gain
 
 __all__ = ["Excluded", "Multitrack", "SourceFile", "Track", "TrackReader"]
@@ -90,7 +90,9 @@ class TrackReader:
         if track.audio is not None:
             self._readers = [AudioReader.from_memory(track.audio, sample_rate)]
         else:
-            self._readers = [open_audio(s.path, sample_rate, stream=s.stream) for s in track.sources]
+            from tonmeister.dsp.pcm import open_quickly
+
+            self._readers = [open_quickly(s.path, sample_rate, stream=s.stream) for s in track.sources]
 
     def __enter__(self) -> TrackReader:
         return self
@@ -107,6 +109,16 @@ class TrackReader:
         """The next (channels, <= frames); zero frames at the end."""
         block = _joined([reader.read(frames) for reader in self._readers])
         return block if self._gain is None else block * self._gain
+
+    def read_into(self, target: FloatArray) -> int:
+        """Fill `target` (channels, frames), zeros behind the end; returns how many frames there were."""
+        if len(self._readers) == 1:
+            got = self._readers[0].read_into(target)
+        else:
+            got = max(r.read_into(target[i : i + 1]) for i, r in enumerate(self._readers))
+        if self._gain is not None:
+            target *= self._gain
+        return got
 
 
 def _joined(blocks: list[FloatArray]) -> FloatArray:

@@ -10,12 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["WavFacts", "append_bext", "wav_facts"]
+__all__ = ["PcmLayout", "WavFacts", "append_bext", "pcm_layout", "wav_facts"]
 
 _UNKNOWN: Final = (0, 0xFFFFFFFF)
 """Sizes that a program writes while it does not know the length yet."""
 _MAX_CHUNKS: Final = 256
 _BEXT: Final = struct.Struct("<256s32s32s10s8sQH")
+_FORMAT: Final = struct.Struct("<HHIIHH")
+_PCM: Final = 1
+_FLOAT: Final = 3
+_EXTENSIBLE: Final = 0xFFFE
+_GUID_TAIL: Final = bytes.fromhex("000000001000800000aa00389b71")
+"""What follows the format tag in the identifier of an extensible format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,52 @@ class WavFacts:
 
     missing_bytes: int = 0
     time_reference_frames: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PcmLayout:
+    """Where the samples of a plain file lie, and of which kind: ``16 24 32`` or ``32f``."""
+
+    start: int
+    frames: int
+    channels: int
+    sample_rate: int
+    kind: str
+
+
+def pcm_layout(path: Path) -> PcmLayout | None:
+    """The layout of a file whose header is plain and complete; None at the least doubt."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        chunks = _chunks(file, size)
+        forms = [c for c in chunks if c[0] == b"fmt "]
+        datas = [c for c in chunks if c[0] == b"data"]
+        if len(forms) != 1 or len(datas) != 1 or forms[0][1] > datas[0][1]:
+            return None
+        file.seek(forms[0][1])
+        form = file.read(forms[0][2])
+    _, start, length = datas[0]
+    kind, channels, sample_rate, width = _plain_format(form)
+    if not kind or length in _UNKNOWN or start + length > size or length % (channels * width):
+        return None
+    return PcmLayout(start, length // (channels * width), channels, sample_rate, kind)
+
+
+def _plain_format(form: bytes) -> tuple[str, int, int, int]:
+    """Kind, channels, rate and bytes per sample of a format chunk; no kind when anything in it is unusual."""
+    nothing = "", 1, 0, 1
+    if len(form) < _FORMAT.size:
+        return nothing
+    tag, channels, sample_rate, bytes_per_s, frame_bytes, bits = _FORMAT.unpack(form[: _FORMAT.size])
+    if tag == _EXTENSIBLE:
+        if len(form) != 40 or form[26:] != _GUID_TAIL or struct.unpack("<H", form[18:20])[0] != bits:
+            return nothing
+        tag = struct.unpack("<H", form[24:26])[0]
+    kind = {(_PCM, 16): "16", (_PCM, 24): "24", (_PCM, 32): "32", (_FLOAT, 32): "32f"}.get((tag, bits), "")
+    width = bits // 8
+    if not channels or frame_bytes != channels * width or bytes_per_s != sample_rate * frame_bytes:
+        return nothing
+    return kind, channels, sample_rate, width
 
 
 def wav_facts(path: Path) -> WavFacts:

@@ -33,6 +33,8 @@ class Target:
     source: str = ""
     evidence: str = ""
     note: str = ""
+    only_down: bool = False
+    """The service turns loud mixes down and leaves soft ones as they are."""
 
     def __str__(self) -> str:
         if self.lufs is not None:

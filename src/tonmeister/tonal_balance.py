@@ -16,7 +16,8 @@ from tonmeister.units import SILENCE_DB, DoubleArray
 
 __all__ = ["TonalBalance", "target_density_db", "target_third_octave_db", "tolerance_db", "tonal_balance"]
 
-_QUIET_DB = SILENCE_DB + 1.0
+_QUIET_DB = SILENCE_DB + 10.0
+"""Three bands at the floor add up to a little more than the floor."""
 
 
 @cache

@@ -113,8 +113,9 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         _close_pipe()
         return 0
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted: nothing was written", _INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as stopped:
+        left = str(stopped) or "nothing was written"
+        return _fail(f"interrupted: {left}", _INTERRUPTED)
     except Exception as error:
         if "--debug" in arguments:
             import traceback
@@ -149,6 +150,8 @@ def _told(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, click.ClickException):
         return _usage(error), error.exit_code
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'writing'}: {error.strerror.lower()}", 1
     kind = "out of memory" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
     return f"unexpected error ({kind}): run with --debug for the traceback", 1
 

@@ -27,7 +27,7 @@ def command(folder: Path, settings: dict[str, Any], seed: int, threads: int | No
     FOLDER is tonmeister-demo unless given.
     """
     from tonmeister.cli.report import report_mix
-    from tonmeister.cli.screen import Screen
+    from tonmeister.cli.screen import Screen, when_interrupted
     from tonmeister.demo import write_demo_song
     from tonmeister.pipeline import mix
     from tonmeister.plan_file import save_plan
@@ -35,14 +35,15 @@ def command(folder: Path, settings: dict[str, Any], seed: int, threads: int | No
     screen, song = Screen.of(settings), folder / "song"
     output, plan_path, reasons = (folder / f"mix{end}" for end in (".wav", ".plan.json", ".reasons.txt"))
     given.check_names({"a mix": output, "a plan": plan_path, "a text": reasons}, overwrite=overwrite)
-    screen.say(f"making a song of ten seconds in {song}")
-    write_demo_song(song, seed=seed, overwrite=overwrite)
-    screen.say("mixing it (the first time takes longer: the sound kernels are compiled and kept)")
-    with screen.progress() as bars:
-        bars("analyze", 0.0)
-        made = mix(song, output, seed=seed, threads=threads, overwrite=overwrite, progress=bars)
-    save_plan(made.plan, plan_path, overwrite=overwrite)
-    _write_reasons(made.plan, reasons)
+    with when_interrupted(f"what is in {folder} is not complete"):
+        screen.say(f"making a song of twelve seconds in {song}")
+        write_demo_song(song, seed=seed, overwrite=overwrite)
+        screen.say("mixing it")
+        with screen.progress() as bars:
+            bars("analyze", 0.0)
+            made = mix(song, output, seed=seed, threads=threads, overwrite=overwrite, progress=bars)
+        save_plan(made.plan, plan_path, overwrite=overwrite)
+        _write_reasons(made.plan, reasons)
     report_mix(screen, made.finished, plan_path=plan_path)
     screen.say(f"reasons: {reasons}")
     screen.show(_next(folder))

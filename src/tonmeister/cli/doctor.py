@@ -7,7 +7,6 @@ import platform
 import re
 import sys
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -94,10 +93,9 @@ def _extras() -> list[dict[str, Any]]:
 
 def _kernel_cache() -> dict[str, Any]:
     """Where compiled kernels are kept, and whether they can be."""
-    from tonmeister.dsp.biquad import filter_cascade
+    from tonmeister.cli.kernels import cache_folder
 
-    stats = getattr(filter_cascade, "stats", None)
-    folder = Path(stats.cache_path) if stats else Path()
+    folder = cache_folder()
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent

@@ -101,6 +101,7 @@ def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str
     from tonmeister.audio_output import check_output
     from tonmeister.cli.deciding import plan_for
     from tonmeister.cli.report import report_mix
+    from tonmeister.cli.screen import when_interrupted
     from tonmeister.finish import finish
     from tonmeister.plan_file import save_plan
 
@@ -120,8 +121,9 @@ def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str
             multitrack, plan, output, target=wanted.target, threads=asked["threads"],
             subtype=asked["bits"], stems=asked["stems"], section=section, overwrite=overwrite, progress=bars,
         )  # fmt: skip
-    save_plan(finished.plan, plan_path, overwrite=overwrite)
-    pictures = _plots(plots, finished.plan, features, overwrite) if plots and features else []
+    with when_interrupted(f"{output} is written, but not all that belongs to it"):
+        save_plan(finished.plan, plan_path, overwrite=overwrite)
+        pictures = _plots(plots, finished.plan, features, overwrite) if plots and features else []
     said = ["preview: the loudness target was met on this part alone"] if section else []
     report_mix(screen, finished, plan_path=plan_path, plots=pictures, notes=said)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
-__all__ = ["JSON_SCHEMA_VERSION", "Bars", "Screen", "finite", "number", "printable"]
+__all__ = ["JSON_SCHEMA_VERSION", "Bars", "Screen", "finite", "number", "printable", "when_interrupted"]
 
 JSON_SCHEMA_VERSION: Final = 1
 _PIPED_WIDTH: Final = 160
@@ -59,6 +59,15 @@ def finite(data: Any) -> Any:
     if isinstance(value, float):
         return value if value - value == 0 else None
     return value
+
+
+@contextmanager
+def when_interrupted(left: str) -> Iterator[None]:
+    """Let an interrupt within say what it leaves behind, instead of "nothing was written"."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(str(stopped) or left) from None
 
 
 class Screen:
@@ -107,9 +116,17 @@ class Screen:
         whole = {"schema_version": JSON_SCHEMA_VERSION, **finite(data)}
         click.echo(json.dumps(whole, indent=1, allow_nan=False))
 
+    def _warn_of_compiling(self) -> None:
+        from tonmeister.cli.kernels import are_cold, cache_folder
+
+        if are_cold(cache_folder()):
+            self.say("the first run takes longer: the sound kernels are compiled and kept")
+
     @contextmanager
     def progress(self) -> Iterator[Bars]:
         """Progress bars while something longer runs; none when stderr is piped."""
+        if not self.quiet:
+            self._warn_of_compiling()
         bars = Bars(self.console(sys.stderr)) if sys.stderr.isatty() and not self.quiet else Bars(None)
         try:
             yield bars

@@ -23,7 +23,7 @@ from tonmeister.units import SILENCE_DB, DoubleArray, FloatArray, power_to_db
 __all__ = ["compressor_change_db", "filter_change_db", "predicted_lufs", "reverb_change_db"]
 
 _POINTS_PER_BAND: Final = 5
-_STEPS_PER_HOP: Final = 8
+_STEPS_PER_HOP: Final = 32
 
 
 def predicted_lufs(momentary_lufs: Sequence[FloatArray], gains_db: Sequence[float]) -> float | None:
@@ -97,15 +97,21 @@ def compressor_change_db(
 
 
 def _inner_levels(level_db: FloatArray, peak_level_db: FloatArray) -> DoubleArray:
-    """Levels within the hops, shape (n * 8,): the magnitudes of each hop in a rising and falling order."""
+    """Levels within the hops, shape (n * 32,): the magnitudes of each hop, loud and soft ones in turn."""
     level, peak = np.asarray(level_db, dtype=np.float64), np.asarray(peak_level_db, dtype=np.float64)
     count = min(len(level), len(peak))
     level, peak = level[:count], np.maximum(peak[:count], level[:count])
     exponent = (10.0 ** (np.clip(peak - level, 0.0, 40.0) / 10.0) - 1.0) / 2.0
-    even = (np.arange(_STEPS_PER_HOP) + 0.5) / _STEPS_PER_HOP
-    order = np.concatenate((even[::2], even[1::2][::-1]))
-    inner = peak[:, None] + 20.0 * exponent[:, None] * np.log10(order)[None, :]
+    inner = peak[:, None] + 20.0 * exponent[:, None] * np.log10(_scattered(_STEPS_PER_HOP))[None, :]
     return np.asarray(np.maximum(inner, SILENCE_DB).reshape(-1))
+
+
+def _scattered(count: int) -> DoubleArray:
+    """Even steps through (0, 1) in the bit-reversed order: neighbors lie far apart. `count` is a power of two."""
+    order = np.zeros(1, dtype=np.int64)
+    while len(order) < count:
+        order = np.concatenate((2 * order, 2 * order + 1))
+    return np.asarray((order + 0.5) / count)
 
 
 def _detector_change_db(

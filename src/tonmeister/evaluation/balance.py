@@ -42,11 +42,14 @@ from tonmeister.units import DoubleArray, FloatArray
 __all__ = [
     "BASELINES",
     "BalanceScore",
+    "HUMAN_SPREAD_LU",
     "Levels",
+    "PlanMeters",
     "Song",
     "engine_levels",
     "evaluate_balance",
     "load_song",
+    "measured_levels",
     "score",
 ]
 
@@ -194,7 +197,7 @@ def engine_levels(
 
     A track on a bus gets the bus's change of loudness (fader, effects) added to its own.
     """
-    meters = {name: _PlanMeters(plan) for name, plan in plans.items()}
+    meters = {name: PlanMeters(plan) for name, plan in plans.items()}
     with ExitStack() as stack:
         shared = {
             t.name: stack.enter_context(_Shared(t, multitrack.sample_rate, len(plans)))
@@ -258,7 +261,7 @@ class _View:
         return self.shared.read(self.index, frames)
 
 
-class _PlanMeters:
+class PlanMeters:
     """Meters behind every strip of a plan, and on what enters every bus."""
 
     def __init__(self, plan: MixPlan) -> None:
@@ -284,6 +287,10 @@ class _PlanMeters:
     def levels(self, tracks: Sequence[str]) -> Levels:
         lufs = {name: self._in_the_mix(name) for name in tracks}
         return Levels(lufs, {name: self._out[name].pan for name in tracks})
+
+    def strip_lufs(self, tracks: Sequence[str]) -> dict[str, float | None]:
+        """Loudness behind each track's own strip, before its bus."""
+        return {name: self._out[name].lufs for name in tracks}
 
     def _in_the_mix(self, name: str) -> float | None:
         level = self._out[name].lufs

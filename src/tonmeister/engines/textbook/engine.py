@@ -22,7 +22,7 @@ from tonmeister.engines.textbook.buses import BusChain, bus_chain, peak_db
 from tonmeister.engines.textbook.chain import because, with_inserts
 from tonmeister.engines.textbook.channels import Channel, Style, make_channels
 from tonmeister.engines.textbook.clarity import masking_cuts
-from tonmeister.engines.textbook.matching import Entry, Subject
+from tonmeister.engines.textbook.matching import Entry, Subject, apply_rules
 from tonmeister.engines.textbook.measures import bus_lookup
 from tonmeister.engines.textbook.numbers import number, numbers
 from tonmeister.engines.textbook.panning import Place, place
@@ -104,10 +104,21 @@ class _Mixdown:
         )
 
     def log(self) -> list[Entry]:
-        """What became of every rule, track by track."""
-        balanced = self._balance()
+        """What became of every rule, track by track, then on the drum bus."""
+        if not self._channels:
+            return []
+        levels = self._balance().levels
         entries = [entry for channel in self._channels for entry in channel.log]
-        return [*entries, *(entry for level in balanced.levels for entry in level.settings.log)]
+        entries += [entry for level in levels for entry in level.settings.log]
+        entries += [
+            e for channel in self._channels for stage in ("pan", "space") for e in self._heard(channel, stage)
+        ]
+        kit = self._kit(levels)
+        return [*entries, *(self._drum_chain(kit).settings.log if kit else ())]
+
+    def _heard(self, channel: Channel, stage: str) -> tuple[Entry, ...]:
+        style = self._style
+        return apply_rules(self._rules, stage, channel.subject, profile=style.profile, jarp=style.jarp).log
 
     def decisions(self) -> Iterator[Decision]:
         """All decisions, in the order in which a person would make them."""

@@ -106,7 +106,9 @@ class Settings:
 
     def notes(self, processor: str = "") -> tuple[str, ...]:
         """What the log holds beside what fired (about one processor), in words."""
-        entries = (e for e in self.log if e.state not in (FIRED, PASSED) and (not processor or processor in e.about))
+        entries = (
+            e for e in self.log if e.state not in (FIRED, PASSED) and (not processor or processor in e.about)
+        )
         return tuple(e.text for e in entries)
 
 

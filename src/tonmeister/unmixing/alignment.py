@@ -1,0 +1,157 @@
+"""How late a mix is against its tracks, and whether its polarity is theirs.
+
+For every lag the tracks are fitted to the mix by least squares, and the lag that explains most is taken:
+
+    explained(d) = b(d)' G^-1 b(d) / |v|^2,     b_k(d) = sum_n u_k[n] v[n + d],     G_kl = sum_n u_k[n] u_l[n]
+
+(u tracks, v mix). Unlike the lag of the mix against the plain sum of the tracks, this does not depend on how the
+tracks were turned up, nor on the polarity of any of them. First differences flatten the spectra and so sharpen
+the peak. Only the loudest stretches of a few parts of the song are used, so memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tonmeister.errors import BadInputError
+from tonmeister.multitrack import Multitrack, Track
+from tonmeister.units import DoubleArray, FloatArray
+from tonmeister.unmixing.reading import MixSource, checked
+
+__all__ = ["MAX_DELAY_S", "Alignment", "align"]
+
+MAX_DELAY_S: Final = 1.0
+STRETCH_S: Final = 4.0
+PARTS: Final = 3
+"""The loudest stretch of each third of the song is looked at."""
+CERTAIN_SHARE: Final = 0.5
+"""Explaining half of the mix's energy leaves no doubt, even where loops repeat and lags rival."""
+LEAST_SHARE: Final = 0.03
+STANDS_OUT: Final = 1.5
+"""Below that share a lag still counts when it explains this many times more than any lag elsewhere."""
+NEIGHBORHOOD_S: Final = 0.003
+WHOLE_FRAME: Final = 0.1
+"""A lag this close to a whole number of frames is that number."""
+_RIDGE: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The mix lags its tracks by `delay_frames` (negative: leads)."""
+
+    delay_frames: float
+    inverted: bool
+    explained: float
+    """Share of the mix's energy (of its first differences) that the tracks explain at this lag, 0 to 1."""
+    certain: bool
+    """Whether the tracks were recognized in the waveform of the mix at all."""
+
+
+def align(
+    multitrack: Multitrack, mix: MixSource, *, threads: int, delay_frames: float | None = None
+) -> Alignment:
+    """Find delay and polarity of `mix`, or, where the delay is given, the polarity alone.
+
+    Raises `BadInputError` when the mix is silent.
+    """
+    rate = multitrack.sample_rate
+    length = int(STRETCH_S * rate)
+    heard = _loudest(mix, rate, length, delay_frames or 0.0)
+    indices = sorted(heard)
+    with ThreadPoolExecutor(threads, thread_name_prefix="unmix") as pool:
+        jobs = [pool.submit(_stretches_of, t, rate, length, indices) for t in multitrack.tracks]
+        tracks = np.stack([job.result() for job in jobs])
+    mixed = np.diff(np.stack([heard[i] for i in indices]).astype(np.float64))
+    return _best(np.diff(tracks), mixed, rate, delay_frames)
+
+
+def _middle(block: FloatArray) -> FloatArray:
+    return np.asarray(block.mean(axis=0))
+
+
+def _loudest(mix: MixSource, rate: int, length: int, delay_frames: float) -> Mapping[int, FloatArray]:
+    """The loudest stretch of each part of the mix, by its number on a grid of stretches."""
+    energies = [
+        float(np.sum(np.square(np.diff(_middle(block)), dtype=np.float64)))
+        for block in mix.blocks(rate, length, delay_frames)
+    ]
+    if not any(energies):
+        raise BadInputError(f"{mix.name}: silent, so no track can be found in it: give the finished mix")
+    parts = np.array_split(np.arange(len(energies)), min(PARTS, len(energies)))
+    wanted = {int(part[np.argmax(np.asarray(energies)[part])]) for part in parts}
+    stretches = enumerate(mix.blocks(rate, length, delay_frames))
+    return {i: _middle(block) for i, block in stretches if i in wanted and energies[i] > 0}
+
+
+def _stretches_of(track: Track, rate: int, length: int, indices: Sequence[int]) -> FloatArray:
+    """The same stretches of a track; (stretches, frames), silence behind its end."""
+    kept = dict.fromkeys(indices, np.zeros(length, np.float32))
+    blocks = (checked(track.file, block) for block in track.blocks(rate, length))
+    for index, block in enumerate(blocks):
+        if index in kept:
+            kept[index] = np.pad(_middle(block), (0, length - block.shape[1]))
+        if index == indices[-1]:
+            break
+    return np.stack([kept[i] for i in indices])
+
+
+def _best(tracks: FloatArray, mixed: DoubleArray, rate: int, given: float | None) -> Alignment:
+    """Alignment of `tracks` (tracks, stretches, frames) and `mixed` (stretches, frames)."""
+    energies = np.einsum("ksn,ksn->k", tracks, tracks, dtype=np.float64)
+    heard = energies > 0
+    unknown = Alignment(given or 0.0, False, 0.0, False)
+    if not heard.any():
+        return unknown
+    reach = int(MAX_DELAY_S * rate)
+    gains, explained = _explained(tracks[heard], energies[heard], mixed, reach)
+    at = int(np.argmax(explained)) if given is None else reach
+    elsewhere = np.abs(np.arange(len(explained)) - at) > NEIGHBORHOOD_S * rate
+    share, rival = float(explained[at]), float(explained[elsewhere].max())
+    certain = share > CERTAIN_SHARE or share > max(LEAST_SHARE, STANDS_OUT * rival)
+    if not certain:
+        return unknown
+    inverted = bool(np.sum(np.sign(gains[:, at]) * np.square(gains[:, at])) < 0)
+    delay = at - reach + _between(explained, at) if given is None else given
+    return Alignment(delay, inverted, min(share, 1.0), certain)
+
+
+def _explained(
+    tracks: FloatArray, energies: DoubleArray, mixed: DoubleArray, reach: int
+) -> tuple[DoubleArray, DoubleArray]:
+    """Gains of the tracks at unit energy, (tracks, lags), and the share explained, (lags,)."""
+    scale = 1.0 / np.sqrt(energies)
+    flat = tracks.reshape(len(tracks), -1).astype(np.float64) * scale[:, None]
+    gram = flat @ flat.T + _RIDGE * np.eye(len(flat))
+    crossed = _crossed(tracks, mixed, reach) * scale[:, None]
+    gains = np.linalg.solve(gram, crossed)
+    return gains, np.einsum("kd,kd->d", crossed, gains) / np.sum(np.square(mixed))
+
+
+def _crossed(tracks: FloatArray, mixed: DoubleArray, reach: int) -> DoubleArray:
+    """Cross-correlations (tracks, lags from -reach to reach), added up over the stretches."""
+    length = 1 << (mixed.shape[1] + reach).bit_length()
+    spectra = np.fft.rfft(mixed, length)
+    return np.stack([_lags(track, spectra, length, reach) for track in tracks])
+
+
+def _lags(track: FloatArray, spectra: np.ndarray, length: int, reach: int) -> DoubleArray:
+    product = np.zeros(length // 2 + 1, np.complex128)
+    for samples, spectrum in zip(track, spectra, strict=True):
+        product += np.conj(np.fft.rfft(samples.astype(np.float64), length)) * spectrum
+    lags = np.fft.irfft(product, length)
+    return np.concatenate((lags[-reach:], lags[: reach + 1]))
+
+
+def _between(values: DoubleArray, at: int) -> float:
+    """Where between the frames a parabola through the peak and its neighbors is highest, -0.5 to 0.5."""
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    before, peak, after = np.sqrt(np.maximum(values[at - 1 : at + 2], 0.0))
+    curvature = before - 2.0 * peak + after
+    part = 0.5 * (before - after) / curvature if curvature < 0 else 0.0
+    return float(part) if abs(part) > WHOLE_FRAME else 0.0
