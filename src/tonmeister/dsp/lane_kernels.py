@@ -31,7 +31,16 @@ from tonmeister.dsp.lanes import (
 )
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["BLOCK", "COMPRESSOR", "COMPRESSOR_NUMBERS", "FILTERS", "OFF_DB", "add_raw", "mix_lanes", "run_lanes"]
+__all__ = [
+    "BLOCK",
+    "COMPRESSOR",
+    "COMPRESSOR_NUMBERS",
+    "FILTERS",
+    "OFF_DB",
+    "add_raw",
+    "mix_lanes",
+    "run_lanes",
+]
 
 BLOCK: Final = 256
 """Frames that go through all stages before the next ones."""

@@ -34,7 +34,11 @@ def open_quickly(path: Path, sample_rate: int | None = None, *, stream: int = 0)
     if layout is None:
         return open_audio(path, sample_rate, stream=stream)
     return AudioReader(
-        PcmDecoder(info, layout), info.sample_rate, info.channels, info.frames, sample_rate or info.sample_rate
+        PcmDecoder(info, layout),
+        info.sample_rate,
+        info.channels,
+        info.frames,
+        sample_rate or info.sample_rate,
     )
 
 

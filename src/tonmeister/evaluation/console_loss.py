@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from tonmeister.audio import Audio, AudioReader
-from tonmeister.evaluation.spectral_losses import Resolution, mr_stft
+from tonmeister.evaluation.spectral_losses import Resolution, stereo_losses
 from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["ConsoleLoss", "a_weighting_taps", "console_loss", "mel_filters"]
@@ -49,33 +49,33 @@ class ConsoleLoss:
 
 def console_loss(reference: Audio, estimate: Audio) -> ConsoleLoss:
     """Of two stereo mixes of one length and rate."""
-    a, b = _signals(reference), _signals(estimate)
     mappings = [partial(_mel, mel_filters(RATE, r.fft, MEL_BANDS)) for r in RESOLUTIONS]
-    left, right, mid, side = (
-        mr_stft(one, other, RESOLUTIONS, epsilon=0.0, mappings=mappings).total
-        for one, other in zip(a, b, strict=True)
+    found = stereo_losses(
+        _weighted(reference), _weighted(estimate), RESOLUTIONS, epsilon=0.0, mappings=mappings
     )
-    return ConsoleLoss((left + right) / 2.0, mid, side)
+    return ConsoleLoss((found.left.total + found.right.total) / 2.0, found.sum.total, found.difference.total)
 
 
-def _signals(audio: Audio) -> list[FloatArray]:
-    """Left, right, sum and difference, A-weighted, at the rate of the loss."""
+def _weighted(audio: Audio) -> FloatArray:
+    """Left and right at the rate of the loss, A-weighted, without the first second."""
     with AudioReader.from_memory(audio, RATE) as reader:
         samples = np.concatenate(list(reader.blocks(1 << 18)), axis=1)
     omitted = round(OMITTED_S * RATE)
     if samples.shape[1] > 2 * omitted:
         samples = samples[:, omitted:]
-    left, right = (_weighted(channel) for channel in samples)
-    return [left, right, left + right, left - right]
+    return np.stack([_filtered(channel) for channel in samples])
 
 
-def _weighted(signal: FloatArray) -> FloatArray:
-    return np.convolve(signal, a_weighting_taps(RATE).astype(np.float32), mode="same")
+def _filtered(signal: FloatArray) -> FloatArray:
+    """The filtered signal without the filter's delay, by one transform of the whole."""
+    length = 1 << int(len(signal) + TAPS).bit_length()
+    response = np.fft.rfft(a_weighting_taps(RATE), length)
+    filtered = np.fft.irfft(np.fft.rfft(signal.astype(np.float64), length) * response, length)
+    return filtered[TAPS // 2 : TAPS // 2 + len(signal)].astype(np.float32)
 
 
 def _mel(filters: FloatArray, magnitude: FloatArray) -> FloatArray:
-    floored = np.sqrt(np.maximum(np.square(magnitude), np.float32(POWER_FLOOR)))
-    return np.asarray(floored @ filters.T)
+    return np.asarray(np.maximum(magnitude, np.float32(np.sqrt(POWER_FLOOR))) @ filters.T)
 
 
 def a_weighting(frequency_hz: DoubleArray, sample_rate: int) -> DoubleArray:

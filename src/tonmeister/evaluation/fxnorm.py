@@ -256,7 +256,7 @@ def dynamic_features(samples: FloatArray) -> dict[str, DoubleArray]:
 def _dynamic_rows(signal: FloatArray) -> DoubleArray:
     """Columns: level, spread, crest; a frame without sound has the floor, 0 and 1."""
     floor = np.float32(10 ** (SILENCE_DB / 20))
-    level_of_sample = 20.0 * np.log10(np.maximum(np.abs(signal), floor))
+    level_of_sample = np.float32(20.0) * np.log10(np.maximum(np.abs(signal), floor))
     rows = np.empty((frame_count(len(signal), FRAME, HOP), 3))
     at = 0
     chunks = zip(framed(signal, FRAME, HOP), framed(level_of_sample, FRAME, HOP), strict=True)

@@ -208,7 +208,7 @@ def _hidden(gated: FloatArray, rest: FloatArray) -> DoubleArray:
     shares = np.zeros((1, rest.shape[1]))
     padded = np.pad(gated, ((0, len(rest) - len(gated)), (0, 0)))
     hidden_shares(padded, np.maximum(rest, 0.0)[None], shares)
-    return shares[0]
+    return np.asarray(shares[0])
 
 
 def _ratio_db(gated: FloatArray, powers: FloatArray, rest: FloatArray) -> float | None:
@@ -227,7 +227,7 @@ def _weighted(share: DoubleArray, power: DoubleArray) -> float | None:
 def _inside(region: str) -> DoubleArray:
     low, high = _REGIONS[region]
     centers = (np.array(BARK_EDGES_HZ[:-1]) + np.array(BARK_EDGES_HZ[1:])) / 2
-    return ((centers >= low) & (centers < high)).astype(np.float64)
+    return np.asarray((centers >= low) & (centers < high), dtype=np.float64)
 
 
 def _maskers(names: Sequence[str], row: DoubleArray, power: DoubleArray, own: int) -> dict[str, float]:

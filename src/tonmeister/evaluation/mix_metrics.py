@@ -26,7 +26,7 @@ from tonmeister.evaluation.figures import Group, figure
 from tonmeister.evaluation.fxnorm import fxnorm_groups, minimum_frames
 from tonmeister.evaluation.masking_report import Masking
 from tonmeister.evaluation.platforms import Platform, platforms
-from tonmeister.evaluation.spectral_losses import describe, fft_set, mr_stft, sum_difference
+from tonmeister.evaluation.spectral_losses import SumDifference, describe, fft_set, stereo_losses
 from tonmeister.evaluation.stereo import StereoBand, stereo_bands, stereo_group, stereo_warnings
 from tonmeister.tonal_balance import TonalBalance, tonal_balance
 from tonmeister.units import db_to_gain
@@ -226,8 +226,8 @@ def _difference_group(a: Audio, b: Audio, difference_lu: float, matched: bool) -
 
 def _spectral_group(a: Audio, b: Audio, resolutions: str) -> Group:
     chosen = fft_set(resolutions)
-    both = sum_difference(a.samples, b.samples, chosen)
-    channels = [mr_stft(x, y, chosen) for x, y in zip(a.samples, b.samples, strict=True)]
+    found = stereo_losses(a.samples, b.samples, chosen)
+    both, channels = SumDifference(found.sum, found.difference), (found.left, found.right)
     no_side = "the reference has no side signal" if not np.isfinite(both.difference.convergence) else ""
     mean = [sum(v) / 2 for v in zip(*((c.convergence, c.log_magnitude) for c in channels), strict=True)]
     figures = (

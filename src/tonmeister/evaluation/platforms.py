@@ -49,7 +49,8 @@ def platforms(integrated_lufs: float | None, true_peak_dbtp: float | None) -> tu
 
 
 def _platform(target: Target, integrated_lufs: float, true_peak_dbtp: float) -> Platform:
-    assert target.lufs is not None and target.ceiling_dbtp is not None
+    assert target.lufs is not None
+    assert target.ceiling_dbtp is not None
     wanted = target.lufs - integrated_lufs
     gain = min(wanted, 0.0) if target.only_down else wanted
     peak = true_peak_dbtp + gain

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 
 from tonmeister.errors import BadInputError, nearest
-from tonmeister.evaluation.stft import hann, magnitudes
+from tonmeister.evaluation.stft import hann, magnitude, magnitudes, spectra
 from tonmeister.units import FloatArray
 
 __all__ = ["FFT_SETS", "Resolution", "StftLoss", "SumDifference", "fft_set", "mr_stft", "stft_loss",
@@ -89,32 +89,24 @@ class SumDifference:
 
 
 Mapping = Callable[[FloatArray], FloatArray]
+"""Turns magnitudes (windows, bins) into others, for example mel bands."""
 
 
-def stft_loss(
-    reference: FloatArray,
-    estimate: FloatArray,
-    resolution: Resolution,
-    *,
-    epsilon: float = EPSILON,
-    mapping: Mapping | None = None,
-) -> StftLoss:
-    """One resolution, of signals (frames,); `mapping` may turn magnitudes into others, for example mel bands."""
-    if reference.shape != estimate.shape:
-        raise BadInputError(
-            f"reference has {len(reference)} frames and estimate {len(estimate)}: cut both to one length"
-        )
-    window = hann(resolution.window)
-    distance = norm = logs = 0.0
-    count = 0
-    options = {"fft": resolution.fft, "hop": resolution.hop, "window": window, "partial": True}
-    for one, other in zip(magnitudes(reference, **options), magnitudes(estimate, **options), strict=True):
-        a, b = (one, other) if mapping is None else (mapping(one), mapping(other))
-        distance += float(np.sum(np.square(a - b), dtype=np.float64))
-        norm += float(np.sum(np.square(a), dtype=np.float64))
-        logs += float(np.sum(np.abs(np.log((a + epsilon) / (b + epsilon))), dtype=np.float64))
-        count += a.size
-    return StftLoss(_ratio(distance, norm), logs / max(count, 1))
+class _Sums:
+    """What one resolution of one signal adds up to."""
+
+    def __init__(self) -> None:
+        self._distance = self._norm = self._logs = 0.0
+        self._count = 0
+
+    def add(self, a: FloatArray, b: FloatArray, epsilon: float) -> None:
+        self._distance += float(np.sum(np.square(a - b), dtype=np.float64))
+        self._norm += float(np.sum(np.square(a), dtype=np.float64))
+        self._logs += float(np.sum(np.abs(np.log((a + epsilon) / (b + epsilon))), dtype=np.float64))
+        self._count += a.size
+
+    def loss(self) -> StftLoss:
+        return StftLoss(_ratio(self._distance, self._norm), self._logs / max(self._count, 1))
 
 
 def _ratio(distance: float, norm: float) -> float:
@@ -123,31 +115,96 @@ def _ratio(distance: float, norm: float) -> float:
     return math.sqrt(distance / norm) if norm > 0.0 else math.inf
 
 
+def _check_lengths(reference: FloatArray, estimate: FloatArray) -> None:
+    if reference.shape != estimate.shape:
+        raise BadInputError(
+            f"reference has shape {reference.shape} and estimate {estimate.shape}: cut both to one length"
+        )
+
+
+def stft_loss(
+    reference: FloatArray, estimate: FloatArray, resolution: Resolution, *, epsilon: float = EPSILON
+) -> StftLoss:
+    """One resolution, of signals (frames,)."""
+    _check_lengths(reference, estimate)
+    sums, window = _Sums(), hann(resolution.window)
+    both = (
+        magnitudes(x, resolution.fft, resolution.hop, window, partial=True) for x in (reference, estimate)
+    )
+    for a, b in zip(*both, strict=True):
+        sums.add(a, b, epsilon)
+    return sums.loss()
+
+
 def mr_stft(
     reference: FloatArray,
     estimate: FloatArray,
     resolutions: Sequence[Resolution] = FFT_SETS["mix"],
     *,
     epsilon: float = EPSILON,
-    mappings: Sequence[Mapping] | None = None,
 ) -> StftLoss:
     """Mean over the resolutions; signals (frames,)."""
-    losses = [
-        stft_loss(reference, estimate, r, epsilon=epsilon, mapping=mappings[i] if mappings else None)
-        for i, r in enumerate(resolutions)
-    ]
+    return _mean([stft_loss(reference, estimate, r, epsilon=epsilon) for r in resolutions])
+
+
+def _mean(losses: Sequence[StftLoss]) -> StftLoss:
     return StftLoss(
         math.fsum(v.convergence for v in losses) / len(losses),
         math.fsum(v.log_magnitude for v in losses) / len(losses),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class StereoLosses:
+    """MR-STFT of left, right, their sum and their difference."""
+
+    left: StftLoss
+    right: StftLoss
+    sum: StftLoss
+    difference: StftLoss
+
+
+def stereo_losses(
+    reference: FloatArray,
+    estimate: FloatArray,
+    resolutions: Sequence[Resolution] = FFT_SETS["mix"],
+    *,
+    epsilon: float = EPSILON,
+    mappings: Sequence[Mapping] | None = None,
+) -> StereoLosses:
+    """All four of stereo signals (2, frames), from one transform of each channel."""
+    _check_lengths(reference, estimate)
+    found = [
+        _four(reference, estimate, resolution, epsilon, mappings[i] if mappings else None)
+        for i, resolution in enumerate(resolutions)
+    ]
+    return StereoLosses(*(_mean(column) for column in zip(*found, strict=True)))
+
+
+def _four(
+    reference: FloatArray,
+    estimate: FloatArray,
+    resolution: Resolution,
+    epsilon: float,
+    mapping: Mapping | None,
+) -> list[StftLoss]:
+    sums = [_Sums() for _ in range(4)]
+    window = hann(resolution.window)
+    channels = (
+        spectra(x, resolution.fft, resolution.hop, window, partial=True) for x in (*reference, *estimate)
+    )
+    for left, right, other_left, other_right in zip(*channels, strict=True):
+        one = (left, right, left + right, left - right)
+        other = (other_left, other_right, other_left + other_right, other_left - other_right)
+        for total, x, y in zip(sums, one, other, strict=True):
+            a, b = magnitude(x), magnitude(y)
+            total.add(*((a, b) if mapping is None else (mapping(a), mapping(b))), epsilon)
+    return [total.loss() for total in sums]
+
+
 def sum_difference(
     reference: FloatArray, estimate: FloatArray, resolutions: Sequence[Resolution] = FFT_SETS["mix"]
 ) -> SumDifference:
     """Of stereo signals (2, frames); left and right exchanged cost nothing."""
-    (left, right), (estimated_left, estimated_right) = reference, estimate
-    return SumDifference(
-        mr_stft(left + right, estimated_left + estimated_right, resolutions),
-        mr_stft(left - right, estimated_left - estimated_right, resolutions),
-    )
+    found = stereo_losses(reference, estimate, resolutions)
+    return SumDifference(found.sum, found.difference)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tonmeister.units import FloatArray
 
-__all__ = ["frame_count", "framed", "hann", "magnitudes", "root_hann", "spectra"]
+__all__ = ["frame_count", "framed", "hann", "magnitude", "magnitudes", "root_hann", "spectra"]
 
 _CHUNK_SAMPLES = 1 << 20
 
@@ -59,4 +59,9 @@ def magnitudes(
 ) -> Iterator[FloatArray]:
     """|STFT| of (frames,) as chunks (windows, fft / 2 + 1)."""
     for chunk in spectra(signal, fft, hop, window, partial=partial):
-        yield np.abs(chunk)
+        yield magnitude(chunk)
+
+
+def magnitude(spectrum: NDArray[np.complex64]) -> FloatArray:
+    """|X|; faster than np.abs, which guards against overflow that audio does not reach."""
+    return np.asarray(np.sqrt(np.square(spectrum.real) + np.square(spectrum.imag)))

@@ -75,9 +75,7 @@ class Member:
         if self.inverted_first:
             block = -block
         for widens, processor in self._inserts:
-            block = processor.process(
-                np.repeat(block, 2, axis=0) if widens else np.ascontiguousarray(block)
-            )
+            block = processor.process(np.repeat(block, 2, axis=0) if widens else np.ascontiguousarray(block))
         return block
 
 
@@ -255,9 +253,7 @@ def _read(reader: BlockReader, target: FloatArray) -> None:
     target[:, block.shape[1] :] = 0.0
 
 
-def _placed(
-    stages: Sequence[Stage], shape: tuple[int, ...], into: tuple[int, ...]
-) -> list[Stage | None]:
+def _placed(stages: Sequence[Stage], shape: tuple[int, ...], into: tuple[int, ...]) -> list[Stage | None]:
     """The stages at their places among those of the group."""
     waiting = list(zip(shape, stages, strict=True))
     return [waiting.pop(0)[1] if waiting and waiting[0][0] == kind else None for kind in into]

@@ -47,15 +47,17 @@ class Alignment:
     delay_frames: float
     inverted: bool
     explained: float
-    """Share of the mix's energy (of its first differences) that the tracks explain at this lag, 0 to 1."""
+    """Share of the mix's energy (of its first differences) that the tracks explain at the best lag, 0 to 1."""
     certain: bool
     """Whether the tracks were recognized in the waveform of the mix at all."""
+    best_frames: float
+    """The delay that explains most; differs from `delay_frames` where that was given."""
 
 
 def align(
     multitrack: Multitrack, mix: MixSource, *, threads: int, delay_frames: float | None = None
 ) -> Alignment:
-    """Find delay and polarity of `mix`, or, where the delay is given, the polarity alone.
+    """Find delay and polarity of `mix`, or, where the delay is given, its polarity and whether it fits.
 
     Raises `BadInputError` when the mix is silent.
     """
@@ -104,20 +106,20 @@ def _best(tracks: FloatArray, mixed: DoubleArray, rate: int, given: float | None
     """Alignment of `tracks` (tracks, stretches, frames) and `mixed` (stretches, frames)."""
     energies = np.einsum("ksn,ksn->k", tracks, tracks, dtype=np.float64)
     heard = energies > 0
-    unknown = Alignment(given or 0.0, False, 0.0, False)
+    unknown = Alignment(given or 0.0, False, 0.0, False, given or 0.0)
     if not heard.any():
         return unknown
     reach = int(MAX_DELAY_S * rate)
     gains, explained = _explained(tracks[heard], energies[heard], mixed, reach)
-    at = int(np.argmax(explained)) if given is None else reach
+    at = int(np.argmax(explained))
     elsewhere = np.abs(np.arange(len(explained)) - at) > NEIGHBORHOOD_S * rate
     share, rival = float(explained[at]), float(explained[elsewhere].max())
     certain = share > CERTAIN_SHARE or share > max(LEAST_SHARE, STANDS_OUT * rival)
     if not certain:
         return unknown
     inverted = bool(np.sum(np.sign(gains[:, at]) * np.square(gains[:, at])) < 0)
-    delay = at - reach + _between(explained, at) if given is None else given
-    return Alignment(delay, inverted, min(share, 1.0), certain)
+    found = (given or 0.0) + at - reach + _between(explained, at)
+    return Alignment(found if given is None else given, inverted, min(share, 1.0), certain, found)
 
 
 def _explained(
@@ -129,7 +131,8 @@ def _explained(
     gram = flat @ flat.T + _RIDGE * np.eye(len(flat))
     crossed = _crossed(tracks, mixed, reach) * scale[:, None]
     gains = np.linalg.solve(gram, crossed)
-    return gains, np.einsum("kd,kd->d", crossed, gains) / np.sum(np.square(mixed))
+    explained = np.einsum("kd,kd->d", crossed, gains) / np.sum(np.square(mixed))
+    return np.asarray(gains, np.float64), np.asarray(explained)
 
 
 def _crossed(tracks: FloatArray, mixed: DoubleArray, reach: int) -> DoubleArray:

@@ -20,7 +20,16 @@ from tonmeister.unmixing import MODES, remarks
 from tonmeister.unmixing.alignment import Alignment, align
 from tonmeister.unmixing.equations import Equations, Spectra, Waveform, collect
 from tonmeister.unmixing.reading import Block, MixSource, side_by_side
-from tonmeister.unmixing.readout import Sides, confidences, level_db, pan_of, sd_db_of, span, together
+from tonmeister.unmixing.readout import (
+    BIAS_DB,
+    Sides,
+    confidences,
+    level_db,
+    pan_of,
+    sd_db_of,
+    span,
+    together,
+)
 from tonmeister.unmixing.result import FLOOR_DB, FoundTrack, Unmixed
 from tonmeister.unmixing.smoothing import smooth
 from tonmeister.unmixing.solving import alike, fit, whole_song
@@ -42,9 +51,10 @@ MISSING_BLOCK: Final = 0.1
 MOVES_DB: Final = 0.5
 PANS: Final = 0.1
 """Spans (of the middle 90 %) from which a fader or pan counts as moved."""
+PAN_PER_DB: Final = 2.0 / (np.pi * 20.0 / np.log(10.0))
+"""What a decibel between left and right does to a centered pan."""
 CERTAINLY: Final = 3.0
 """and at least so many standard deviations."""
-POLARITY_SD: Final = 10.0
 UNRECOGNIZED: Final = 0.25
 """Factor on the confidence when the tracks are not recognized in the waveform."""
 
@@ -187,7 +197,7 @@ class _Work:
     def _solution(self, mode: str, blocks: Equations) -> _Solution:
         covered = self._covered(blocks.stretches)
         overlap = min(self.overlap, blocks.stretches)
-        valid = np.lib.stride_tricks.sliding_window_view(covered, overlap).all(axis=1)
+        valid = np.asarray(np.lib.stride_tricks.sliding_window_view(covered, overlap).all(axis=1))
         if not valid.any():
             raise BadInputError(
                 f"{self.mix.name}: does not cover {overlap * self.hop_s:.2f} s of the tracks: check that it is their mix"
@@ -198,7 +208,7 @@ class _Work:
             raise BadInputError("every track is silent where the mix is: check the export")
         bounded = mode != "coherent"
         blocks = blocks.mapped(lambda values: values[covered])
-        static = whole_song(blocks, active.any(axis=0), bounded=bounded)
+        static = whole_song(blocks, np.asarray(active.any(axis=0)), bounded=bounded)
         signs = np.ones(static.shape[1])
         inverted = self.alignment.inverted
         if not bounded:
@@ -275,7 +285,7 @@ def _read_off(work: _Work, solution: _Solution, notes: list[str]) -> Unmixed:
         pan_of(solution.static),
         solution.signs < 0,
     )
-    found = tuple(_track(song, index, readings) for index in range(tracks))
+    found = tuple(_track(song, index, readings, solution.mode) for index in range(tracks))
     notes = [
         *notes,
         *remarks.about_fit(
@@ -284,7 +294,7 @@ def _read_off(work: _Work, solution: _Solution, notes: list[str]) -> Unmixed:
     ]
     return Unmixed(
         multitrack=song, mix=work.mix.name, mode=solution.mode, tracks=found,
-        times_s=(np.arange(frames) + 0.5 * work.overlap) * work.hop_s, residual=solution.residual,
+        times_s=np.asarray((np.arange(frames) + 0.5 * work.overlap) * work.hop_s, np.float64), residual=solution.residual,
         residual_db=power_to_db(solution.share),
         delay_ms=work.alignment.delay_frames * 1000.0 / song.sample_rate, inverted=solution.inverted,
         recognized=work.alignment.certain, hop_s=work.hop_s, window_s=work.overlap * work.hop_s, notes=tuple(notes),
@@ -304,13 +314,13 @@ class _Readings:
     inverted: BoolArray
 
 
-def _track(song: Multitrack, index: int, read: _Readings) -> FoundTrack:
+def _track(song: Multitrack, index: int, read: _Readings, mode: str) -> FoundTrack:
     curve, sd = read.curve_db[:, index], read.sd_db[:, index]
     active = np.isfinite(curve)
     heard = bool(active.any())
-    uncertain = CERTAINLY * float(np.median(sd[active])) if heard else np.inf
-    moves = span(curve) > max(MOVES_DB, uncertain)
-    pans = span(read.pan_curve[:, index]) > max(PANS, uncertain / 10.0)
+    uncertain_db = max(CERTAINLY * float(np.median(sd[active])), 2.0 * BIAS_DB[mode]) if heard else np.inf
+    moves = span(curve) > max(MOVES_DB, uncertain_db)
+    pans = span(read.pan_curve[:, index]) > max(PANS, uncertain_db * PAN_PER_DB)
     pan = float(read.pan[index])
     track = song.tracks[index]
     return FoundTrack(

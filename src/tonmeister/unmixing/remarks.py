@@ -43,23 +43,26 @@ def about_fit(
     alignment: Alignment,
     alike: Sequence[tuple[int, int]],
     tracks: Sequence[FoundTrack],
+    sample_rate: int,
 ) -> list[str]:
     """How well the tracks explain the mix, and which of them cannot be told apart."""
     return [
-        *_recognition(alignment),
+        *_recognition(alignment, sample_rate),
         *_quality(mode, asked, share, tracks),
         *(_pair(tracks[i], tracks[j]) for i, j in alike),
         *_single(tracks),
     ]
 
 
-def _recognition(alignment: Alignment) -> Iterator[str]:
+def _recognition(alignment: Alignment, sample_rate: int) -> Iterator[str]:
     if not alignment.certain:
         yield (
             "the tracks are not recognized in the waveform of the mix: it may be another song or take, heavily "
             f"processed, or more than {MAX_DELAY_S:g} s early or late (then say how much with --delay); "
             "take the gains for a guess"
         )
+    elif abs(alignment.best_frames - alignment.delay_frames) > 0.5:
+        yield f"the tracks fit the mix better at a delay of {alignment.best_frames * 1000 / sample_rate:.2f} ms"
 
 
 def _quality(mode: str, asked: str, share: float, tracks: Sequence[FoundTrack]) -> Iterator[str]:

@@ -24,6 +24,8 @@ ALIKE: Final = 0.98
 ALIKE_RIDGE: Final = 0.01
 """Pull of such tracks towards their gains over the whole song."""
 _PATIENCE: Final = 3
+_MOST_EXCHANGES: Final = 10
+"""Per track: far more than are ever needed, so that rounding cannot make it go on for ever."""
 _SLACK: Final = 1e-12
 _ROUNDS: Final = 4
 _OUTLYING: Final = 2.0
@@ -70,7 +72,7 @@ def nonnegative(gram: DoubleArray, cross: DoubleArray, active: BoolArray, pull: 
     patience = np.full(len(cross), _PATIENCE)
     todo = np.arange(len(cross))
     x = np.zeros_like(cross)
-    while len(todo):
+    for _ in range(_MOST_EXCHANGES * (gram.shape[-1] + 1)):
         x[todo] = least_squares(gram[todo], cross[todo], free[todo], pull)
         wrong = _infeasible(gram[todo], cross[todo], x[todo], free[todo], active[todo], pull)
         count = wrong.sum(axis=1)
@@ -79,6 +81,8 @@ def nonnegative(gram: DoubleArray, cross: DoubleArray, active: BoolArray, pull: 
         exchanged = np.where((patience[todo] < 0)[:, None], _last_of(wrong), wrong)
         free[todo] ^= exchanged
         todo = todo[count > 0]
+        if not len(todo):
+            break
     return np.maximum(x, 0.0)
 
 
@@ -88,7 +92,8 @@ def _infeasible(
     """Free entries below zero, and bound ones that would do better above it."""
     slope = np.einsum("nkl,nl->nk", gram, x) + (RIDGE + pull) * x - cross
     tolerance = _SLACK * np.abs(cross).max(axis=1, keepdims=True)
-    wrong: BoolArray = np.where(free, x < 0, active & (slope < -tolerance))
+    below = x < -_SLACK * np.abs(x).max(axis=1, keepdims=True)
+    wrong: BoolArray = np.where(free, below, active & (slope < -tolerance))
     return wrong
 
 
@@ -150,14 +155,14 @@ def whole_song(equations: Equations, ever: BoolArray, *, bounded: bool) -> Doubl
     """
     weights = np.ones(equations.stretches)
     for _ in range(_ROUNDS):
-        gains = fit(equations.weighted(weights), ever[None], bounded=bounded).gains[0]
+        gains: DoubleArray = fit(equations.weighted(weights), ever[None], bounded=bounded).gains[0]
         left = _relative_residual(equations, np.nan_to_num(gains))
         known = np.isfinite(left)
         if not known.any():
             break
         outlying = np.maximum(left, 1e-30) / max(_OUTLYING * float(np.median(left[known])), 1e-30)
         weights = np.where(known, np.minimum(1.0, 1.0 / outlying), 0.0)
-    return gains
+    return np.asarray(gains)
 
 
 def _relative_residual(equations: Equations, gains: DoubleArray) -> DoubleArray:
@@ -166,7 +171,9 @@ def _relative_residual(equations: Equations, gains: DoubleArray) -> DoubleArray:
     left = equations.mix.sum(axis=1) - 2.0 * np.einsum("tck,ck->t", equations.cross, gains)
     left += np.einsum("ck,tckl,cl->t", gains, gram, gains)
     energy = equations.mix.sum(axis=1)
-    return np.divide(np.maximum(left, 0.0), energy, out=np.full(len(energy), np.nan), where=energy > 0)
+    return np.asarray(
+        np.divide(np.maximum(left, 0.0), energy, out=np.full(len(energy), np.nan), where=energy > 0)
+    )
 
 
 def alike(equations: Equations) -> list[tuple[int, int]]:

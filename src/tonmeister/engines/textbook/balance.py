@@ -24,6 +24,7 @@ from tonmeister.engines.textbook.matching import Setting, Settings, apply_rules
 from tonmeister.engines.textbook.numbers import number
 from tonmeister.engines.textbook.rules import Rule, RuleSet
 from tonmeister.units import db_to_power, power_to_db
+from tonmeister.vocabulary import family
 
 __all__ = ["Balance", "Level", "balance", "sum_lufs", "weight_of"]
 
@@ -231,6 +232,52 @@ def _kit_table(kit: list[Level]) -> dict[str, float]:
 
 def _setting(members: Sequence[Level]) -> Setting:
     return members[0].settings.values["fader.kit_lu"]
+
+
+# The lead voice against everything
+
+
+def heard_lead(
+    levels: list[Level], parts: Callable[[list[Level]], list[tuple[Channel, float]]]
+) -> list[Level]:
+    """Bring the lead voice into the range in which engineers put it against the whole mix, if it is not there.
+
+    The step is the smallest that reaches the nearer bound, found by halving: the share of the lead in the mix rises
+    with its gain. `parts` says each channel's gain on the way to the mix.
+    """
+    leads = {lv.channel.name for lv in levels if lv.channel.role == "lead" and _sings(lv.channel)}
+    if not leads or len(leads) == len(levels):
+        return levels
+    lowest, highest = number("lead.lowest_share"), number("lead.highest_share")
+    share_lu = _share_lu(parts(levels), leads)
+    wanted_lu = min(max(share_lu, lowest), highest)
+    if abs(share_lu - wanted_lu) < 0.05:
+        return levels
+    low_db, high_db = -number("lead.largest_step"), number("lead.largest_step")
+    for _ in range(20):
+        step_db = (low_db + high_db) / 2
+        below = _share_lu(parts(_lifted(levels, leads, step_db)), leads) < wanted_lu
+        low_db, high_db = (step_db, high_db) if below else (low_db, step_db)
+    note = (
+        f"{step_db:+.1f} dB: engineers put the lead voice {lowest:g} to {highest:g} LU against the whole mix"
+    )
+    return [
+        replace(lv, notes=(*lv.notes, note)) if lv.channel.name in leads else lv
+        for lv in _lifted(levels, leads, step_db)
+    ]
+
+
+def _sings(channel: Channel) -> bool:
+    return family(channel.track.instrument) == "voice"
+
+
+def _share_lu(parts: list[tuple[Channel, float]], leads: set[str]) -> float:
+    """Predicted loudness of the lead minus that of the mix, each while it plays."""
+    return sum_lufs([part for part in parts if part[0].name in leads]) - sum_lufs(parts)
+
+
+def _lifted(levels: list[Level], names: set[str], step_db: float) -> list[Level]:
+    return [replace(lv, gain_db=lv.gain_db + step_db) if lv.channel.name in names else lv for lv in levels]
 
 
 # Gains

@@ -17,7 +17,14 @@ from tonmeister.decisions import (
     SetOutput,
     SetPan,
 )
-from tonmeister.engines.textbook.balance import Balance, Level, balance, sum_lufs, weight_of
+from tonmeister.engines.textbook.balance import (
+    Balance,
+    Level,
+    balance,
+    heard_lead,
+    sum_lufs,
+    weight_of,
+)
 from tonmeister.engines.textbook.buses import BusChain, bus_chain, peak_db
 from tonmeister.engines.textbook.chain import because, with_inserts
 from tonmeister.engines.textbook.channels import Channel, Style, make_channels
@@ -136,8 +143,12 @@ class _Mixdown:
         chain = self._drum_chain(kit) if kit else None
         bus_db, bus_level = self._drum_level(kit, chain, balanced) if chain else (0.0, None)
         on_bus = {level.channel.name for level in kit}
-        common_db = self._common_db(balanced.levels, on_bus, bus_db + (chain.change_db if chain else 0.0))
-        levels = [_shifted(level, common_db) for level in balanced.levels]
+        through_bus_db = bus_db + (chain.change_db if chain else 0.0)
+        levels = list(balanced.levels)
+        if self._style.improved:
+            levels = heard_lead(levels, lambda lvs: _parts(lvs, on_bus, through_bus_db))
+        common_db = self._common_db(levels, on_bus, through_bus_db)
+        levels = [_shifted(level, common_db) for level in levels]
         chain = self._drum_chain([lv for lv in levels if lv.channel.name in on_bus]) if kit else None
         names = _free_names(
             self._multitrack, (kit[0].settings.route or ("Drums", None))[0] if kit else "", "Reverb"
@@ -146,7 +157,7 @@ class _Mixdown:
             yield from self._drum_bus(names[0], chain, bus_db, bus_level, levels, on_bus)
         for level, spot in zip(levels, self._places(levels, on_bus, bus_db), strict=True):
             yield from self._strip(level, spot, names[0] if level.channel.name in on_bus else None)
-        yield from self._mix_bus(levels, on_bus, bus_db + (chain.change_db if chain else 0.0), names[1])
+        yield from self._mix_bus(levels, on_bus, through_bus_db, names[1])
 
     # Tone and dynamics
 

@@ -18,7 +18,7 @@ PARAMETERS: Final[Mapping[str, Range]] = {
     "compressor.threshold_db": Range(-60.0, 0.0, "dB"),
     "compressor.ratio": Range(1.0, 20.0),
     "compressor.knee_db": Range(0.0, 24.0, "dB"),
-    # Attack and release limits: Moffat & Sandler, AES 145 (2018), table 1, clamped as in the numbers file.
+    # Attack and release limits: Moffat & Sandler, AES 145 (2018), table 1.
     "compressor.attack_ms": Range(0.1, 250.0, "ms", "log"),
     "compressor.release_ms": Range(5.0, 3000.0, "ms", "log"),
     "compressor.sidechain_high_pass_hz": Range(20.0, 500.0, "Hz", "log"),
