@@ -25,6 +25,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "decide": ("tonmeister.cli.decide", "decide a mix and save the plan, without rendering"),
     "render": ("tonmeister.cli.render", "render a plan exactly as it stands"),
     "explain": ("tonmeister.cli.explain", "the plan in words: every move, its reason, its source"),
+    "evaluate": ("tonmeister.cli.evaluate", "how good is a mix, an engine, a separation, an alignment"),
+    "unmix": ("tonmeister.cli.unmix", "find the faders and pans of a finished mix"),
     "engines": ("tonmeister.cli.engines", "list the engines that can decide, and their options"),
     "doctor": ("tonmeister.cli.doctor", "check the installation"),
     "demo": ("tonmeister.cli.demo", "make a small song and mix it"),

@@ -62,7 +62,7 @@ def _path(**checks: Any) -> click.Path:
 
 
 existing_file = _path(exists=True, dir_okay=False)
-folder_argument = click.argument("folder", type=_path(exists=True, file_okay=False))
+folder_argument = click.argument("folder", type=_path(exists=True))
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 recursive_option = click.option("--recursive", is_flag=True, help="Take tracks from subfolders too.")
 target_option = click.option(

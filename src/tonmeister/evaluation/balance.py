@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -32,6 +33,13 @@ from tonmeister.analysis import analyze
 from tonmeister.analysis.meter import LoudnessMeter
 from tonmeister.engines import load_engine
 from tonmeister.errors import BadInputError
+from tonmeister.evaluation.balance_store import (
+    ScoreStore,
+    digest,
+    engine_digest,
+    shared_source,
+    song_digest,
+)
 from tonmeister.loading import load_multitrack
 from tonmeister.multitrack import Multitrack, Track, TrackReader
 from tonmeister.plan import MixPlan, TrackRecord
@@ -101,17 +109,39 @@ class BalanceScore:
         data["interval_lu"] = [_finite(v) for v in self.interval_lu]
         return {k: _finite(v) if isinstance(v, float) else v for k, v in data.items()}
 
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> BalanceScore:
+        """What `to_dict` made."""
+        low, high = (math.nan if v is None else float(v) for v in data["interval_lu"])
+        return cls(
+            mae_lu=data["mae_lu"],
+            rms_lu=data["rms_lu"],
+            rank_correlation=math.nan if data["rank_correlation"] is None else data["rank_correlation"],
+            pan_mae=data["pan_mae"],
+            tracks=data["tracks"],
+            interval_lu=(low, high),
+            errors_lu=data["errors_lu"],
+        )
+
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def load_song(folder: Path, *, scramble_db: float = 0.0, seed: int = 0) -> Song:
+def load_song(
+    folder: Path,
+    *,
+    scramble_db: float = 0.0,
+    scramble_all: bool = True,
+    seed: int = 0,
+    store: ScoreStore | None = None,
+) -> Song:
     """A song folder with a human reference.
 
     Two layouts: ``raw/`` beside ``post/`` (the same files before and after the human's console), or a folder of
     stems whose plain sum is the human's mix; the latter needs `scramble_db`, the range of random gains that
-    hide the answer. Raises `BadInputError` when neither fits.
+    hide the answer. Without `scramble_all` raw tracks stay as they are. `store` keeps the human's levels.
+    Raises `BadInputError` when neither layout fits.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -119,21 +149,33 @@ def load_song(folder: Path, *, scramble_db: float = 0.0, seed: int = 0) -> Song:
     if (folder / "raw").is_dir() and (folder / "post").is_dir():
         raw, post = load_multitrack(folder / "raw"), load_multitrack(folder / "post")
         paired = _paired(raw, post, folder)
-        human = measured_levels(post, {t.name: t.name for t in post.tracks})
+        human = _human_levels(post, store)
         levels = Levels(
             {r: human.lufs[p] for r, p in paired.items()}, {r: human.pan[p] for r, p in paired.items()}
         )
-        return Song(folder.name, _scrambled(raw, scramble_db, seed), levels, "raw and post")
+        hidden_db = scramble_db if scramble_all else 0.0
+        kind = "raw and post" + (f", scrambled ±{hidden_db:g} dB" if hidden_db > 0 else "")
+        return Song(folder.name, _scrambled(raw, hidden_db, seed), levels, kind)
     stems = load_multitrack(folder)
     if scramble_db <= 0:
         raise BadInputError(
             f"{folder}: holds stems that carry the human's balance already, so faders up would be right: "
             "hide it with --scramble 12, or give a folder with raw/ and post/"
         )
-    human = measured_levels(stems, {t.name: t.name for t in stems.tracks})
+    human = _human_levels(stems, store)
     return Song(
         folder.name, _scrambled(stems, scramble_db, seed), human, f"stems, scrambled ±{scramble_db:g} dB"
     )
+
+
+def _human_levels(mixed: Multitrack, store: ScoreStore | None) -> Levels:
+    key = store and digest(("levels", shared_source(), song_digest(mixed)))
+    if store and key and (kept := store.get(key)):
+        return Levels(kept["lufs"], kept["pan"])
+    levels = measured_levels(mixed, {t.name: t.name for t in mixed.tracks})
+    if store and key:
+        store.put(key, dataclasses.asdict(levels))
+    return levels
 
 
 def _paired(raw: Multitrack, post: Multitrack, folder: Path) -> dict[str, str]:
@@ -230,26 +272,37 @@ def _opener(
 
 
 class _Shared:
-    """One reader for several renders that advance together: each block is decoded once."""
+    """One reader for several renders that advance about together: each block is decoded once.
+
+    Renders read ahead on threads of their own, all in blocks of one length; a block is kept until the last of
+    them has taken it.
+    """
 
     def __init__(self, track: Track, sample_rate: int, readers: int) -> None:
         self._reader: TrackReader = track.open(sample_rate)
-        self._taken = [0] * readers
-        self._number = 0
-        self._block: FloatArray | None = None
+        self._next = [0] * readers
+        self._decoded = 0
+        self._blocks: dict[int, FloatArray] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> _Shared:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._reader.close()
+        with self._lock:
+            self._reader.close()
 
     def read(self, index: int, frames: int) -> FloatArray:
-        if self._block is None or self._taken[index] == self._number:
-            self._block = self._reader.read(frames)
-            self._number += 1
-        self._taken[index] = self._number
-        return self._block.copy()
+        with self._lock:
+            number = self._next[index]
+            self._next[index] += 1
+            if number == self._decoded:
+                self._blocks[number] = self._reader.read(frames)
+                self._decoded += 1
+            block = self._blocks[number]
+            if number < min(self._next):
+                del self._blocks[number]
+        return block.copy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,20 +422,48 @@ def evaluate_balance(
     options: Mapping[str, Mapping[str, str]] | None = None,
     seed: int = 0,
     progress: Callable[[str, float], None] | None = None,
+    store: ScoreStore | None = None,
 ) -> dict[str, dict[str, BalanceScore]]:
     """Scores by engine, then by song name; the row ``all`` pools the tracks of all songs.
 
     The baselines are always there, whatever is asked for. ``random`` is the mean over ten random consoles.
+    What `store` holds already is not computed again.
     """
     names = tuple(dict.fromkeys((*engines, *BASELINES)))
+    if doubled := [s.name for s in songs if [o.name for o in songs].count(s.name) > 1]:
+        raise BadInputError(f"two songs are called {doubled[0]!r}: rename one of the folders")
     table: dict[str, dict[str, BalanceScore]] = {name: {} for name in names}
     for song in songs:
         told = (lambda done, name=song.name: progress(name, done)) if progress else None
-        for name, result in _song_scores(song, names, options or {}, seed, told).items():
+        for name, result in _kept_or_scored(song, names, options or {}, seed, told, store).items():
             table[name][song.name] = result
     for scores in table.values():
         scores["all"] = _pooled(scores, seed)
     return table
+
+
+def _kept_or_scored(
+    song: Song,
+    names: Sequence[str],
+    options: Mapping[str, Mapping[str, str]],
+    seed: int,
+    progress: Callable[[float], None] | None,
+    store: ScoreStore | None,
+) -> dict[str, BalanceScore]:
+    if store is None:
+        return _song_scores(song, names, options, seed, progress)
+    sound = (song_digest(song.multitrack), repr(sorted(song.human.lufs.items())), repr(song.human.pan))
+    keys = {name: digest((*sound, engine_digest(name, options, seed))) for name in names}
+    kept = {name: BalanceScore.from_dict(data) for name in names if (data := store.get(keys[name]))}
+    missing = [name for name in names if name not in kept]
+    if missing:
+        needed = dict.fromkeys((*missing, "sum") if "random" in missing else missing)
+        for name, result in _song_scores(song, tuple(needed), options, seed, progress).items():
+            kept[name] = result
+            store.put(keys[name], result.to_dict())
+    if progress:
+        progress(1.0)
+    return {name: kept[name] for name in names}
 
 
 def _song_scores(

@@ -50,10 +50,10 @@ def stereo_bands(audio: Audio) -> tuple[StereoBand, ...]:
     left, right, product = _bin_energies(audio)
     frequency = np.arange(FRAME // 2 + 1) * audio.sample_rate / FRAME
     edges = band_edges_hz(1)
-    rows = [_band(ALL, left.sum(), right.sum(), product.sum())]
+    rows = [_band(ALL, *(float(v.sum()) for v in (left, right, product)))]
     for center, low, high in zip(OCTAVE_HZ, edges[:-1], edges[1:], strict=True):
         inside = (frequency >= low) & (frequency < high)
-        rows.append(_band(f"{center:g} Hz", *(v[inside].sum() for v in (left, right, product))))
+        rows.append(_band(f"{center:g} Hz", *(float(v[inside].sum()) for v in (left, right, product))))
     return tuple(rows)
 
 
