@@ -21,7 +21,7 @@ import numpy as np
 from tonmeister.errors import BadInputError
 from tonmeister.multitrack import Multitrack, Track
 from tonmeister.units import DoubleArray, FloatArray
-from tonmeister.unmixing.reading import MixSource, checked
+from tonmeister.unmixing.reading import MixSource, checked, filled
 
 __all__ = ["MAX_DELAY_S", "Alignment", "align"]
 
@@ -35,7 +35,9 @@ LEAST_SHARE: Final = 0.03
 STANDS_OUT: Final = 1.5
 """Below that share a lag still counts when it explains this many times more than any lag elsewhere."""
 NEIGHBORHOOD_S: Final = 0.003
-WHOLE_FRAME: Final = 0.1
+_PARTS: Final = np.linspace(-0.5, 0.5, 101)
+_NEIGHBORS: Final = 64
+WHOLE_FRAME: Final = 0.05
 """A lag this close to a whole number of frames is that number."""
 _RIDGE: Final = 1e-6
 
@@ -92,14 +94,13 @@ def _loudest(mix: MixSource, rate: int, length: int, delay_frames: float) -> Map
 
 def _stretches_of(track: Track, rate: int, length: int, indices: Sequence[int]) -> FloatArray:
     """The same stretches of a track; (stretches, frames), silence behind its end."""
-    kept = dict.fromkeys(indices, np.zeros(length, np.float32))
-    blocks = (checked(track.file, block) for block in track.blocks(rate, length))
-    for index, block in enumerate(blocks):
-        if index in kept:
-            kept[index] = np.pad(_middle(block), (0, length - block.shape[1]))
-        if index == indices[-1]:
-            break
-    return np.stack([kept[i] for i in indices])
+    kept = np.zeros((len(indices), length), np.float32)
+    with track.open(rate) as reader:
+        for index in range(indices[-1] + 1):
+            block = checked(track.file, filled(reader, length))
+            if index in indices:
+                kept[indices.index(index)] = _middle(block)
+    return kept
 
 
 def _best(tracks: FloatArray, mixed: DoubleArray, rate: int, given: float | None) -> Alignment:
@@ -110,29 +111,55 @@ def _best(tracks: FloatArray, mixed: DoubleArray, rate: int, given: float | None
     if not heard.any():
         return unknown
     reach = int(MAX_DELAY_S * rate)
-    gains, explained = _explained(tracks[heard], energies[heard], mixed, reach)
+    scaled = _Scaled.of(tracks[heard], energies[heard], mixed, reach)
+    explained = scaled.explained(scaled.crossed)
     at = int(np.argmax(explained))
     elsewhere = np.abs(np.arange(len(explained)) - at) > NEIGHBORHOOD_S * rate
     share, rival = float(explained[at]), float(explained[elsewhere].max())
     certain = share > CERTAIN_SHARE or share > max(LEAST_SHARE, STANDS_OUT * rival)
     if not certain:
         return unknown
-    inverted = bool(np.sum(np.sign(gains[:, at]) * np.square(gains[:, at])) < 0)
-    found = (given or 0.0) + at - reach + _between(explained, at)
-    return Alignment(found if given is None else given, inverted, min(share, 1.0), certain, found)
+    found = (given or 0.0) + at - reach + scaled.part_of_frame(at)
+    return Alignment(found if given is None else given, scaled.inverted(at), min(share, 1.0), certain, found)
 
 
-def _explained(
-    tracks: FloatArray, energies: DoubleArray, mixed: DoubleArray, reach: int
-) -> tuple[DoubleArray, DoubleArray]:
-    """Gains of the tracks at unit energy, (tracks, lags), and the share explained, (lags,)."""
-    scale = 1.0 / np.sqrt(energies)
-    flat = tracks.reshape(len(tracks), -1).astype(np.float64) * scale[:, None]
-    gram = flat @ flat.T + _RIDGE * np.eye(len(flat))
-    crossed = _crossed(tracks, mixed, reach) * scale[:, None]
-    gains = np.linalg.solve(gram, crossed)
-    explained = np.einsum("kd,kd->d", crossed, gains) / np.sum(np.square(mixed))
-    return np.asarray(gains, np.float64), np.asarray(explained)
+@dataclass(frozen=True, slots=True)
+class _Scaled:
+    """The equations of all lags, of tracks scaled to unit energy."""
+
+    gram: DoubleArray
+    """(tracks, tracks)."""
+    crossed: DoubleArray
+    """(tracks, lags)."""
+    mix: float
+
+    @classmethod
+    def of(cls, tracks: FloatArray, energies: DoubleArray, mixed: DoubleArray, reach: int) -> _Scaled:
+        scale = 1.0 / np.sqrt(energies)
+        flat = tracks.reshape(len(tracks), -1).astype(np.float64) * scale[:, None]
+        gram = flat @ flat.T + _RIDGE * np.eye(len(flat))
+        return cls(gram, _crossed(tracks, mixed, reach) * scale[:, None], float(np.sum(np.square(mixed))))
+
+    def explained(self, crossed: DoubleArray) -> DoubleArray:
+        """Share of the mix explained at each lag, (lags,)."""
+        return np.asarray(np.einsum("kd,kd->d", crossed, np.linalg.solve(self.gram, crossed)) / self.mix)
+
+    def inverted(self, at: int) -> bool:
+        """Whether most of what the tracks add up to is inverted."""
+        gains = np.linalg.solve(self.gram, self.crossed[:, at])
+        return bool(np.sum(np.sign(gains) * np.square(gains)) < 0)
+
+    def part_of_frame(self, at: int) -> float:
+        """How far from a whole frame, -0.5 to 0.5, the share is highest.
+
+        Cross-correlations are band-limited as the signals are, so sinc interpolation gives them in between.
+        """
+        reach = min(_NEIGHBORS, at, self.crossed.shape[1] - 1 - at)
+        places = np.arange(-reach, reach + 1)
+        weights = np.sinc(_PARTS[None, :] - places[:, None]) * np.hanning(2 * reach + 3)[1:-1, None]
+        shares = self.explained(self.crossed[:, at + places] @ weights)
+        part = float(_PARTS[int(np.argmax(shares))])
+        return part if abs(part) > WHOLE_FRAME else 0.0
 
 
 def _crossed(tracks: FloatArray, mixed: DoubleArray, reach: int) -> DoubleArray:
@@ -148,13 +175,3 @@ def _lags(track: FloatArray, spectra: np.ndarray, length: int, reach: int) -> Do
         product += np.conj(np.fft.rfft(samples.astype(np.float64), length)) * spectrum
     lags = np.fft.irfft(product, length)
     return np.concatenate((lags[-reach:], lags[: reach + 1]))
-
-
-def _between(values: DoubleArray, at: int) -> float:
-    """Where between the frames a parabola through the peak and its neighbors is highest, -0.5 to 0.5."""
-    if not 0 < at < len(values) - 1:
-        return 0.0
-    before, peak, after = np.sqrt(np.maximum(values[at - 1 : at + 2], 0.0))
-    curvature = before - 2.0 * peak + after
-    part = 0.5 * (before - after) / curvature if curvature < 0 else 0.0
-    return float(part) if abs(part) > WHOLE_FRAME else 0.0

@@ -68,7 +68,7 @@ def _decisions(found: Unmixed, track: FoundTrack) -> Iterator[Decision]:
         text = "its polarity in the mix is opposite to that of the other tracks"
         yield SetPolarity(track.name, True, reason=_reason(found, track, text), by=ENGINE)
     if track.gain_db <= FLOOR_DB and not track.moves:
-        text = f"not in the mix: less than {FLOOR_DB:g} dB of it is found"
+        text = f"not found in the mix: less than {FLOOR_DB:g} dB of it"
         yield Mute(track.name, reason=_reason(found, track, text), by=ENGINE)
         return
     yield _level(found, track)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,18 +13,17 @@ import numpy as np
 
 from tonmeister.audio import Audio, AudioReader, open_audio
 from tonmeister.errors import AudioFileError
-from tonmeister.multitrack import Multitrack, Track
+from tonmeister.multitrack import Multitrack, Track, TrackReader
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["Block", "MixSource", "ShiftedReader", "checked", "side_by_side"]
+__all__ = ["Block", "MixSource", "ShiftedReader", "checked", "filled", "side_by_side"]
 
 Block = tuple[DoubleArray, DoubleArray]
 """Tracks (1 or 2 sides, tracks, frames) and mix (sides, frames); one side of tracks serves both sides of the mix."""
 
-_Read = Callable[[int], FloatArray]
-
 _TAPS: Final = 32
 """Half length of the interpolator that moves the mix by a part of a frame."""
+_PIECE_FRAMES: Final = 8192
 _READ_BLOCKS: Final = 8
 """Blocks decoded at once."""
 
@@ -36,6 +35,7 @@ class MixSource:
         self._audio = mix if isinstance(mix, Audio) else None
         self.path = None if isinstance(mix, Audio) else Path(mix)
         self.name = str(self.path) if self.path is not None else "the mix"
+        self.title = self.path.name if self.path is not None else "the mix"
         with self.open(None) as reader:
             self.native_rate, self.channels = reader.sample_rate, reader.channels
         if self.channels > 2:
@@ -84,9 +84,8 @@ class ShiftedReader:
     def read(self, frames: int) -> FloatArray:
         """The next (channels, frames), always full."""
         wanted = frames + 2 * self._margin
-        more = checked(self._name, self._reader.read(max(wanted - self._held.shape[1], 0)))
+        more = checked(self._name, filled(self._reader, max(wanted - self._held.shape[1], 0)))
         held = np.concatenate((self._held, more), axis=1)
-        held = np.pad(held, ((0, 0), (0, max(wanted - held.shape[1], 0))))
         self._held = held[:, frames:]
         if not self._margin:
             return held[:, :frames]
@@ -129,9 +128,7 @@ def side_by_side(
         for start in range(0, blocks, _READ_BLOCKS):
             count = min(_READ_BLOCKS, blocks - start)
             frames = count * block_frames
-            jobs = [
-                pool.submit(_sides_of, t, r.read, frames, sides) for t, r in zip(tracks, readers, strict=True)
-            ]
+            jobs = [pool.submit(_sides_of, t, r, frames, sides) for t, r in zip(tracks, readers, strict=True)]
             heard = shifted.read(frames)
             read = [job.result() for job in jobs]
             for at in range(0, frames, block_frames):
@@ -140,8 +137,17 @@ def side_by_side(
                 yield together.astype(np.float64), heard[:, part].astype(np.float64)
 
 
-def _sides_of(track: Track, read: _Read, frames: int, sides: int) -> FloatArray:
+def _sides_of(track: Track, reader: TrackReader, frames: int, sides: int) -> FloatArray:
     """The next (sides, frames) of a track: both sides, or their mean; silence behind its end."""
-    block = checked(track.file, read(frames))
-    block = np.pad(block, ((0, 0), (0, frames - block.shape[1])))
+    block = checked(track.file, filled(reader, frames))
     return block.mean(axis=0, keepdims=True) if sides == 1 else np.broadcast_to(block, (2, frames))
+
+
+def filled(reader: TrackReader | AudioReader, frames: int) -> FloatArray:
+    """The next (channels, frames), read in small pieces (what takes long to decode comes in small packets)."""
+    block = np.zeros((reader.channels, frames), np.float32)
+    at = 0
+    while at < frames and (piece := reader.read(min(_PIECE_FRAMES, frames - at))).shape[1]:
+        block[:, at : at + piece.shape[1]] = piece
+        at += piece.shape[1]
+    return block

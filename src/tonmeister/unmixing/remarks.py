@@ -11,7 +11,7 @@ from tonmeister.unmixing.alignment import MAX_DELAY_S, Alignment
 from tonmeister.unmixing.reading import MixSource
 from tonmeister.unmixing.result import FLOOR_DB, FoundTrack
 
-__all__ = ["about_fit", "about_mix"]
+__all__ = ["about_alignment", "about_fit", "about_mix"]
 
 UNEQUAL_S: Final = 0.5
 POOR: Final = 0.5
@@ -25,44 +25,42 @@ def about_mix(song: Multitrack, mix: MixSource) -> list[str]:
 
 def _rate(song: Multitrack, mix: MixSource) -> Iterator[str]:
     if mix.native_rate != song.sample_rate:
-        yield f"{mix.name}: at {mix.native_rate} Hz, resampled to the tracks' {song.sample_rate} Hz"
+        yield f"{mix.title}: at {mix.native_rate} Hz, resampled to the tracks' {song.sample_rate} Hz"
 
 
 def _length(song: Multitrack, mix: MixSource) -> Iterator[str]:
     longer_s = (mix.frames_at(song.sample_rate) - song.frames) / song.sample_rate
     if longer_s > UNEQUAL_S:
-        yield f"{mix.name}: {longer_s:.1f} s longer than the tracks; what is behind their end is left out"
+        yield f"{mix.title}: {longer_s:.1f} s longer than the tracks; what is behind their end is left out"
     if longer_s < -UNEQUAL_S:
-        yield f"{mix.name}: {-longer_s:.1f} s shorter than the tracks; gains behind its end are missing"
+        yield f"{mix.title}: {-longer_s:.1f} s shorter than the tracks; gains behind its end are missing"
+
+
+def about_alignment(alignment: Alignment, sample_rate: int) -> Iterator[str]:
+    """Whether the tracks are in the mix at all, and when."""
+    if not alignment.certain:
+        yield (
+            "the tracks are not recognized in the waveform of the mix: it may be another song or take, heavily "
+            f"processed, or more than {MAX_DELAY_S:g} s early or late (then give the delay); "
+            "take the gains for a guess"
+        )
+    elif abs(alignment.best_frames - alignment.delay_frames) > 0.5:
+        yield f"the tracks fit the mix better at a delay of {alignment.best_frames * 1000 / sample_rate:.2f} ms"
 
 
 def about_fit(
     mode: str,
     asked: str,
     share: float,
-    alignment: Alignment,
     alike: Sequence[tuple[int, int]],
     tracks: Sequence[FoundTrack],
-    sample_rate: int,
 ) -> list[str]:
     """How well the tracks explain the mix, and which of them cannot be told apart."""
     return [
-        *_recognition(alignment, sample_rate),
         *_quality(mode, asked, share, tracks),
         *(_pair(tracks[i], tracks[j]) for i, j in alike),
         *_single(tracks),
     ]
-
-
-def _recognition(alignment: Alignment, sample_rate: int) -> Iterator[str]:
-    if not alignment.certain:
-        yield (
-            "the tracks are not recognized in the waveform of the mix: it may be another song or take, heavily "
-            f"processed, or more than {MAX_DELAY_S:g} s early or late (then say how much with --delay); "
-            "take the gains for a guess"
-        )
-    elif abs(alignment.best_frames - alignment.delay_frames) > 0.5:
-        yield f"the tracks fit the mix better at a delay of {alignment.best_frames * 1000 / sample_rate:.2f} ms"
 
 
 def _quality(mode: str, asked: str, share: float, tracks: Sequence[FoundTrack]) -> Iterator[str]:
@@ -86,6 +84,6 @@ def _single(tracks: Sequence[FoundTrack]) -> Iterator[str]:
         if track.gain_db is None:
             yield f"{track.name}: silent where the mix is, so its gain is missing"
         elif track.gain_db <= FLOOR_DB:
-            yield f"{track.name}: not in the mix"
+            yield f"{track.name}: not found in the mix: muted, or changed beyond recognition"
         if track.inverted:
             yield f"{track.name}: polarity opposite to the other tracks"
