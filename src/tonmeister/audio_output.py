@@ -111,7 +111,8 @@ class AudioWriter:
     """Writes blocks of (channels, frames) to a file that appears under its name only when complete.
 
     Integers get triangular (TPDF) dither of two least significant bits peak to peak, from `dither_seed`:
-    y = round(x * 2^(bits - 1) + u1 - u2), u uniform in [0, 1). Floats are written as they are. Left by an
+    y = round(x * 2^(bits - 1) + u1 - u2), u uniform in [0, 1) and a function of the seed and the sample's place
+    (see `dsp.dither`), so that blocks of any size give the same file. Floats are written as they are. Left by an
     exception, nothing remains.
     """
 
@@ -136,7 +137,8 @@ class AudioWriter:
         self._time_reference_frames = time_reference_frames
         self._title = title
         self._bits = _BITS.get(self._subtype)
-        self._random = np.random.Generator(np.random.SFC64(dither_seed))
+        self._dither_seed = dither_seed
+        self._written = 0
         container = (
             "RF64"
             if form.container == "WAV" and _too_long(frames, channels, self._subtype)
@@ -170,7 +172,7 @@ class AudioWriter:
     def write(self, block: FloatArray) -> None:
         """Append (channels, frames)."""
         try:
-            self._file.write(self._quantized(block.T))
+            self._file.write(self._quantized(block))
         except (soundfile.LibsndfileError, OSError, AssertionError) as error:
             self.discard()
             raise self._failure(error) from None
@@ -211,13 +213,16 @@ class AudioWriter:
         return OutputError(f"{self.path}: writing failed ({reason}): free some space or write elsewhere")
 
     def _quantized(self, samples: FloatArray) -> np.ndarray[tuple[int, int], np.dtype[np.generic]]:
+        """Frames (frames, channels) of the type that goes into the file, from (channels, frames)."""
         if self._bits is None:
-            return np.ascontiguousarray(samples)
-        full = 2.0 ** (self._bits - 1)
-        uniform = self._random.random((*samples.shape, 2), dtype=np.float32)
-        scaled = np.rint(samples.astype(np.float64) * full + (uniform[..., 0] - uniform[..., 1]))
-        integers = np.clip(scaled, -full, full - 1).astype(np.int32)
-        return integers.astype(np.int16) if self._bits == 16 else integers << 8
+            return np.ascontiguousarray(samples.T)
+        from tonmeister.dsp.dither import dithered
+
+        integers = np.empty(samples.shape[::-1], np.int32)
+        block = np.ascontiguousarray(samples, np.float32)
+        dithered(block, self._dither_seed, self._written, self._bits, integers)
+        self._written += samples.shape[1]
+        return integers.astype(np.int16) if self._bits == 16 else integers
 
 
 def _too_long(frames: int | None, channels: int, subtype: str) -> bool:

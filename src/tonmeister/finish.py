@@ -198,31 +198,23 @@ def _loudness_stage(target: Target, gain_db: float) -> list[AddInsert]:
 def _meet(
     plan: MixPlan, target: Target, scratch: Scratch, premaster: MixMeasurement, job: _Job
 ) -> tuple[MixPlan, MixMeasurement]:
-    """Write the output with the gain that meets the target; only the pass that meets it gets the file's name."""
+    """Write the output with the gain that meets the target.
+
+    While the gain is sought only loudness is measured; each try is written as it goes, and the one that meets the
+    target keeps the file and is measured in full.
+    """
     gain_db = _first_gain_db(target, premaster, job)
     tried: list[tuple[float, float]] = []
     while True:
         plan = _with_gain(plan, target, gain_db)
         with job.writer(plan) as writer:
-            after = _pass(plan, scratch, writer, job)
-            error_lu = 0.0 if target.lufs is None else (after.integrated_lufs or target.lufs) - target.lufs
+            found_lufs = _pass(plan, scratch, writer, job)
+            error_lu = 0.0 if target.lufs is None else (found_lufs or target.lufs) - target.lufs
             tried.append((gain_db, error_lu))
             if abs(error_lu) <= _TOLERANCE_LU or len(tried) == _MAX_PASSES:
-                return plan, after
+                return plan, job.after.result()
             writer.discard()
         gain_db = _next_gain_db(tried)
-
-
-def _pass(plan: MixPlan, scratch: Scratch, writer: AudioWriter, job: _Job) -> MixMeasurement:
-    """Run the end of the master over the waiting mix, into the writer and a meter."""
-    _, rest = split_master(plan)
-    meter = MixMeter(plan.sample_rate, 2)
-    for block in job.told("finish", process_strip(rest, scratch.blocks(), plan.sample_rate)):
-        meter.update(block)
-        writer.write(block)
-    return meter.result()
-
-
 def _with_gain(plan: MixPlan, target: Target, gain_db: float) -> MixPlan:
     """The plan with this loudness stage; stages of before leave no trace in the log."""
     others = [d for d in plan.decisions if d.by != BY]
@@ -233,9 +225,7 @@ def _first_gain_db(target: Target, premaster: MixMeasurement, job: _Job) -> floa
     """What meets the target when nothing is limited; for peaks and for `none` it is the answer."""
     if target.lufs is not None:
         if premaster.integrated_lufs is None:
-            raise BadInputError(
-                "the mix is silent, so it cannot be brought to a loudness: check faders and mutes"
-            )
+            raise BadInputError(_why_unmeasurable(premaster))
         return _GAIN.clip(target.lufs - premaster.integrated_lufs)
     peak_db = premaster.sample_peak_db
     if peak_db is None:
@@ -244,6 +234,15 @@ def _first_gain_db(target: Target, premaster: MixMeasurement, job: _Job) -> floa
         return _GAIN.clip(target.peak_db - peak_db)
     floats = job.subtype in ("32f", "FLOAT")
     return 0.0 if floats or peak_db <= -_LIMITER_MARGIN_DB else -_LIMITER_MARGIN_DB - peak_db
+
+
+def _why_unmeasurable(premaster: MixMeasurement) -> str:
+    if premaster.sample_peak_db is None or premaster.frames >= 0.4 * premaster.sample_rate:
+        return "the mix is silent, so it cannot be brought to a loudness: check faders and mutes"
+    return (
+        "the song is shorter than the 0.4 s that loudness is measured over (ITU-R BS.1770): "
+        "give --target premaster or --target none"
+    )
 
 
 def _next_gain_db(tried: list[tuple[float, float]]) -> float:

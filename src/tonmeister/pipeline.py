@@ -56,10 +56,15 @@ def mix(
     stems: Path | None = None,
     section: Section | None = None,
     overwrite: bool = False,
+    recursive: bool = False,
+    base: MixPlan | None = None,
     progress: Progress | None = None,
 ) -> Mix:
-    """Mix the tracks of a folder into `output`: analyze, decide, render, meet the loudness target."""
-    multitrack = folder if isinstance(folder, Multitrack) else load_multitrack(folder)
+    """Mix the tracks of a folder into `output`: analyze, decide, render, meet the loudness target.
+
+    The parameters are those of `decide` and of `finish.Delivery`; `recursive` takes tracks from subfolders too.
+    """
+    multitrack = folder if isinstance(folder, Multitrack) else load_multitrack(folder, recursive=recursive)
     told = progress or (lambda stage, done: None)
     features = analyze(multitrack, threads=threads, progress=lambda name, done: told("analyze", done))
     plan = decide(

@@ -76,10 +76,10 @@ def save_plan(plan: MixPlan, path: Path, *, overwrite: bool = False) -> None:
         partial.write_text(plan_to_json(plan), "utf-8")
         os.replace(partial, path)
     except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"{path}: the plan could not be written ({reason}): write elsewhere") from None
+    finally:
         partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path}: the plan could not be written ({(error.strerror or str(error)).lower()})"
-        ) from None
 
 
 def load_plan(path: Path) -> MixPlan:

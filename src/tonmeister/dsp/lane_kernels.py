@@ -17,16 +17,21 @@ from tonmeister.dsp.jit import kernel
 from tonmeister.dsp.lanes import (
     LANES,
     absolute,
+    columns,
     exp2,
     flushed,
     fma,
     larger,
     load,
+    load_floats,
     log2,
+    rounded,
+    rows_from,
     select_less,
     smaller,
     splat,
     store,
+    store_floats,
     swap_pairs,
 )
 from tonmeister.units import DoubleArray, FloatArray
@@ -59,8 +64,9 @@ _OCTAVES_PER_DB: Final = math.log2(10.0) / 20.0
 _UNITY_DB: Final = -1e-7
 _TINY: Final = 1e-100
 """Memory below this is set to zero after each block: nothing of it reaches float32."""
-_SINE: Final = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(6, -1, -1))
-_COSINE: Final = tuple((-1.0) ** k / math.factorial(2 * k) for k in range(6, -1, -1))
+_SINE: Final = tuple((-1.0) ** k / math.factorial(2 * k + 1) for k in range(5, -1, -1))
+_COSINE: Final = tuple((-1.0) ** k / math.factorial(2 * k) for k in range(5, -1, -1))
+"""Taylor series, highest power first; error below 2e-9 to pi / 4."""
 
 
 @kernel
@@ -149,25 +155,27 @@ def _compress(numbers, at, memory, held, x, detector, frames):  # type: ignore[n
 @kernel
 def run_lanes(
     rows: FloatArray,
+    stride: int,
+    frames: int,
     signs: DoubleArray,
     stages: NDArray[np.int64],
     numbers: DoubleArray,
     memory: DoubleArray,
 ) -> None:
-    """Run `rows` (8, frames) through the stages, in place.
+    """Run eight rows (flat, `stride` apart, a multiple of 8) through the stages, in place.
 
     `stages` (n, 4): kind, sections, first number, first memory; `numbers` holds eight lanes of each
     coefficient (b0 b1 b2 -a1 -a2 per section); a compressor's sections filter its detector only.
     """
-    frames = rows.shape[1]
     x = np.empty(BLOCK * LANES)
     detector = np.empty(BLOCK * LANES)
+    sign = load(signs, 0)
     for start in range(0, frames, BLOCK):
         count = min(BLOCK, frames - start)
-        for lane in range(LANES):
-            sign = signs[lane]
-            for i in range(count):
-                x[i * LANES + lane] = sign * rows[lane, start + i]
+        for i in range(0, count, LANES):
+            columns(rows, stride, start + i, x, i * LANES)
+        for i in range(count):
+            store(x, i * LANES, sign * load(x, i * LANES))
         for stage in range(stages.shape[0]):
             kind, sections = stages[stage, 0], stages[stage, 1]
             at, held = stages[stage, 2], stages[stage, 3]
@@ -182,33 +190,38 @@ def run_lanes(
                 _compress(numbers, at, memory, held, x, detector, count)
         for i in range(count):
             store(x, i * LANES, flushed(load(x, i * LANES)))
-        for lane in range(LANES):
-            for i in range(count):
-                rows[lane, start + i] = x[i * LANES + lane]
+        for i in range(0, count, LANES):
+            rows_from(x, i * LANES, rows, stride, start + i)
 
 
 @kernel
-def _curve(times, values, position, rate, out, frames):  # type: ignore[no-untyped-def]
-    """Straight lines between breakpoints, held before and after, at `frames` song positions; as numpy.interp."""
-    last = len(times) - 1
-    i = 0
+def _curve(times, values, position, rate, ramp, out, frames):  # type: ignore[no-untyped-def]
+    """Straight lines between breakpoints, held before and after, at `frames` song positions; as numpy.interp.
+
+    `ramp` is 0 1 2 ...; `out` is written to the next multiple of eight.
+    """
+    last, i, segment = len(times) - 1, 0, 0
     while i < frames and (position + i) / rate <= times[0]:
         out[i] = values[0]
         i += 1
-    segment = 0
     while i < frames:
         now = (position + i) / rate
         while segment < last and times[segment + 1] <= now:
             segment += 1
         if segment == last:
-            out[i:frames] = values[last]
+            out[i : frames + LANES] = values[last]
             return
         start_s, start = times[segment], values[segment]
         slope = (values[segment + 1] - start) / (times[segment + 1] - start_s)
-        stop = min(frames, max(i + 1, int(times[segment + 1] * rate) - position - 1))
-        for k in range(i, stop):
-            out[k] = slope * ((position + k) / rate - start_s) + start
-        i = stop
+        sure = int(times[segment + 1] * rate) - position - 1
+        if i % LANES == 0 and i + LANES <= min(sure, frames):
+            while i + LANES <= min(sure, frames):
+                time_s = (load(ramp, i) + splat(float(position))) * splat(1.0 / rate)
+                store(out, i, (time_s - splat(start_s)) * splat(slope) + splat(start))
+                i += LANES
+        else:
+            out[i] = (float(position + i) * (1.0 / rate) - start_s) * slope + start
+            i += 1
 
 
 @kernel
@@ -232,52 +245,42 @@ def _pan_gains(pan, left, right, frames):  # type: ignore[no-untyped-def]
         sine, cosine = fma(sine, square, splat(_SINE[3])), fma(cosine, square, splat(_COSINE[3]))
         sine, cosine = fma(sine, square, splat(_SINE[4])), fma(cosine, square, splat(_COSINE[4]))
         sine, cosine = fma(sine, square, splat(_SINE[5])), fma(cosine, square, splat(_COSINE[5]))
-        sine, cosine = fma(sine, square, splat(_SINE[6])), fma(cosine, square, splat(_COSINE[6]))
         sine = sine * u
         store(left, i, cosine - sine)
         store(right, i, cosine + sine)
 
 
 @kernel
-def _scaled(source, gain, out, frames):  # type: ignore[no-untyped-def]
-    for i in range(frames):
-        out[i] = source[i] * gain
+def _leave(rows, at, gains, moving, gain, output, buses, bus, frames):  # type: ignore[no-untyped-def]
+    """One channel through fader and pan: rounded to float32, held in `output`, added to its bus."""
+    for i in range(0, frames, LANES):
+        factor = load(gains, i) if moving else splat(gain)
+        value = rounded(load_floats(rows, at + i) * factor)
+        store(output, i, value)
+        store(buses, bus + i, load(buses, bus + i) + value)
 
 
 @kernel
-def _shaped(source, gains, more, out, frames):  # type: ignore[no-untyped-def]
-    for i in range(frames):
-        out[i] = source[i] * (gains[i] * more)
+def _send(source, gains, moving, gain, carried, buses, bus, frames):  # type: ignore[no-untyped-def]
+    """One channel of a send, in the same way."""
+    for i in range(0, frames, LANES):
+        factor = load(gains, i) if moving else splat(gain)
+        value = rounded(load(source, i) * factor)
+        store(carried, i, value)
+        store(buses, bus + i, load(buses, bus + i) + value)
 
 
 @kernel
-def _shaped_twice(source, gains, others, out, frames):  # type: ignore[no-untyped-def]
-    for i in range(frames):
-        out[i] = source[i] * (gains[i] * others[i])
-
-
-@kernel
-def _add(source, out, frames):  # type: ignore[no-untyped-def]
-    for i in range(frames):
-        out[i] += source[i]
-
-
-@kernel
-def _fade(source, fader, fader_db, fader_moves, pan, pans, pan_moves, out, frames):  # type: ignore[no-untyped-def]
-    """One channel through fader and pan, each a number or a row that moves."""
-    if fader_moves and pan_moves:
-        _shaped_twice(source, fader_db, pans, out, frames)
-    elif fader_moves:
-        _shaped(source, fader_db, pan, out, frames)
-    elif pan_moves:
-        _shaped(source, pans, fader, out, frames)
-    else:
-        _scaled(source, fader * pan, out, frames)
+def _hold(source, kept, at, frames):  # type: ignore[no-untyped-def]
+    for i in range(0, frames, LANES):
+        store_floats(kept, at + i, load(source, i))
 
 
 @kernel
 def mix_lanes(
     rows: FloatArray,
+    stride: int,
+    frames: int,
     positions: NDArray[np.int64],
     strips: NDArray[np.int64],
     levels: DoubleArray,
@@ -290,71 +293,79 @@ def mix_lanes(
     buses: DoubleArray,
     kept: FloatArray,
 ) -> None:
-    """Faders, pans and sends of the strips in `rows` (8, frames), added to `buses` (n, 2, frames).
+    """Faders, pans and sends of the strips in eight `rows`, added to `buses` (n, 2, stride, flat).
 
     `strips` (n, 6): left lane, right lane, curve of the fader, of the pan (-1: none), first and last edge;
     `levels` (n, 3): fader, pan left, pan right. `edges` (n, 3): bus, pre-fader, curve; the first edge of a
-    strip is its output. `kept` (edges, 2, frames) receives what each edge carries, unless it is empty.
+    strip is its output. `kept` (edges, 2, stride, flat) receives what each edge carries, unless it is empty.
     """
-    frames, rate = rows.shape[1], float(sample_rate)
+    rate = float(sample_rate)
     fader, sent = np.empty(BLOCK + LANES), np.empty(BLOCK + LANES)
-    pan_left, pan_right = np.empty(BLOCK + LANES), np.empty(BLOCK + LANES)
-    output = np.empty((2, BLOCK), np.float32)
-    carried = np.empty((2, BLOCK), np.float32)
-    keeping = kept.shape[0] > 0
+    left, right = np.empty(BLOCK + LANES), np.empty(BLOCK + LANES)
+    ramp = np.arange(BLOCK + LANES).astype(np.float64)
+    outputs, carried = (np.empty(BLOCK), np.empty(BLOCK)), np.empty(BLOCK)
+    source = np.empty(BLOCK)
+    keeping = len(kept) > 0
     for start in range(0, frames, BLOCK):
         count = min(BLOCK, frames - start)
         for strip in range(strips.shape[0]):
             position = positions[strip] + start
             fader_curve, pan_curve = strips[strip, 2], strips[strip, 3]
-            if fader_curve >= 0:
-                begin, end = curve_starts[fader_curve], curve_starts[fader_curve + 1]
-                _curve(curve_times[begin:end], curve_values[begin:end], position, rate, fader, count)
-                _gains(fader, count)
+            moving = fader_curve >= 0 or pan_curve >= 0
             if pan_curve >= 0:
                 begin, end = curve_starts[pan_curve], curve_starts[pan_curve + 1]
-                _curve(curve_times[begin:end], curve_values[begin:end], position, rate, pan_left, count)
-                _pan_gains(pan_left, pan_left, pan_right, count)
+                _curve(curve_times[begin:end], curve_values[begin:end], position, rate, ramp, left, count)
+                _pan_gains(left, left, right, count)
+            elif moving:
+                left[:] = levels[strip, 1]
+                right[:] = levels[strip, 2]
+            if fader_curve >= 0:
+                begin, end = curve_starts[fader_curve], curve_starts[fader_curve + 1]
+                _curve(curve_times[begin:end], curve_values[begin:end], position, rate, ramp, fader, count)
+                _gains(fader, count)
+            elif moving:
+                fader[:] = levels[strip, 0]
+            if moving:
+                for i in range(0, count, LANES):
+                    store(left, i, load(left, i) * load(fader, i))
+                    store(right, i, load(right, i) * load(fader, i))
+            first = strips[strip, 4]
             for side in range(2):
-                _fade(
-                    rows[strips[strip, side], start : start + count],
-                    levels[strip, 0], fader, fader_curve >= 0,
-                    levels[strip, 1 + side], pan_right if side else pan_left, pan_curve >= 0,
-                    output[side], count,
-                )  # fmt: skip
-            for edge in range(strips[strip, 4], strips[strip, 5]):
-                bus, pre_fader, send_curve = edges[edge, 0], edges[edge, 1], edges[edge, 2]
-                first = edge == strips[strip, 4]
+                gains = right if side else left
+                gain = levels[strip, 0] * levels[strip, 1 + side]
+                output = outputs[1] if side else outputs[0]
+                at = strips[strip, side] * stride + start
+                bus = (2 * edges[first, 0] + side) * stride + start
+                _leave(rows, at, gains, moving, gain, output, buses, bus, count)
+                if keeping:
+                    _hold(output, kept, (2 * first + side) * stride + start, count)
+            for edge in range(first + 1, strips[strip, 5]):
+                pre_fader, send_curve = edges[edge, 1], edges[edge, 2]
                 if send_curve >= 0:
                     begin, end = curve_starts[send_curve], curve_starts[send_curve + 1]
-                    _curve(curve_times[begin:end], curve_values[begin:end], position, rate, sent, count)
+                    _curve(curve_times[begin:end], curve_values[begin:end], position, rate, ramp, sent, count)
                     _gains(sent, count)
                 for side in range(2):
-                    target = buses[bus, side, start : start + count]
-                    if first:
-                        _add(output[side], target, count)
-                        if keeping:
-                            kept[edge, side, start : start + count] = output[side, :count]
-                        continue
-                    source = output[side, :count]
+                    tapped = outputs[1] if side else outputs[0]
                     if pre_fader:
-                        source = rows[strips[strip, side], start : start + count]
-                    if send_curve >= 0:
-                        _shaped(source, sent, 1.0, carried[side], count)
-                    else:
-                        _scaled(source, edge_gains[edge], carried[side], count)
-                    _add(carried[side], target, count)
+                        for i in range(0, count, LANES):
+                            store(source, i, load_floats(rows, strips[strip, side] * stride + start + i))
+                        tapped = source
+                    bus = (2 * edges[edge, 0] + side) * stride + start
+                    _send(tapped, sent, send_curve >= 0, edge_gains[edge], carried, buses, bus, count)
                     if keeping:
-                        kept[edge, side, start : start + count] = carried[side, :count]
+                        _hold(carried, kept, (2 * edge + side) * stride + start, count)
 
 
 @kernel
-def add_raw(rows: FloatArray, strips: NDArray[np.int64], total: DoubleArray) -> None:
-    """Add the strips in `rows` (8, frames) as they are to `total` (2, frames)."""
-    frames = rows.shape[1]
+def add_raw(
+    rows: FloatArray, stride: int, frames: int, strips: NDArray[np.int64], total: DoubleArray
+) -> None:
+    """Add the strips in eight `rows` as they are to `total` (2, stride, flat)."""
     for start in range(0, frames, BLOCK):
         count = min(BLOCK, frames - start)
         for strip in range(strips.shape[0]):
             for side in range(2):
-                source = rows[strips[strip, side], start : start + count]
-                _add(source, total[side, start : start + count], count)
+                at, to = strips[strip, side] * stride + start, side * stride + start
+                for i in range(0, count, LANES):
+                    store(total, to + i, load(total, to + i) + load_floats(rows, at + i))

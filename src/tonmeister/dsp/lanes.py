@@ -23,8 +23,9 @@ from numba.extending import intrinsic, models, overload, register_model
 from tonmeister.dsp.jit import kernel
 
 __all__ = [
-    "LANES", "absolute", "exp2", "flushed", "fma", "larger", "load", "log2", "select_less", "smaller", "splat",
-    "store", "swap_pairs",
+    "LANES", "absolute", "columns", "columns_at", "exp2", "flushed", "fma", "larger", "load", "load_floats", "log2",
+    "rounded", "rows_from", "select_less", "smaller", "splat", "store", "store_floats", "swap_fours", "swap_pairs",
+    "swap_twos", "total",
 ]  # fmt: skip
 
 LANES: Final = 8
@@ -34,6 +35,7 @@ _NUMBER: Final = ir.DoubleType()
 _BITS: Final = ir.IntType(64)
 _VECTOR: Final = ir.VectorType(_NUMBER, LANES)
 _BIT_VECTOR: Final = ir.VectorType(_BITS, LANES)
+_SMALL_VECTOR: Final = ir.VectorType(ir.FloatType(), LANES)
 
 
 class LanesType(types.Type):  # type: ignore[misc]
@@ -60,9 +62,28 @@ def _numbers(value: float) -> Any:
     return ir.Constant(_VECTOR, [value] * LANES)
 
 
-def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
+def _address(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any = _VECTOR) -> Any:
     data = context.make_array(kind)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), ir.PointerType(_VECTOR))
+    return builder.bitcast(builder.gep(data, [index]), ir.PointerType(vector))
+
+
+def _shuffled(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
+    """Elements of a (0 to 7) and b (8 to 15) in an order."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), LANES), order))
+
+
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Eight vectors of eight as their columns: blocks of 4, then 2, then 1 change sides."""
+    for half in (4, 2, 1):
+        upper = [(i & ~half) | (8 if i & half else 0) for i in range(LANES)]
+        lower = [(i | half) + (8 if i & half else 0) for i in range(LANES)]
+        turned = list(rows)
+        for k in range(LANES):
+            if not k & half:
+                turned[k] = _shuffled(builder, rows[k], rows[k | half], upper)
+                turned[k | half] = _shuffled(builder, rows[k], rows[k | half], lower)
+        rows = turned
+    return rows
 
 
 @intrinsic
@@ -86,6 +107,90 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.intp, _LANES), code
+
+
+@intrinsic
+def load_floats(typing: Any, array: Any, index: Any) -> Any:
+    """Eight numbers of a contiguous one-dimensional float32 array, from `index` on."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = _address(context, builder, signature.args[0], arguments[0], arguments[1], _SMALL_VECTOR)
+        return builder.fpext(builder.load(address, align=4), _VECTOR)
+
+    return _LANES(array, types.intp), code
+
+
+@intrinsic
+def store_floats(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write eight numbers into a contiguous one-dimensional float32 array, from `index` on."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = _address(context, builder, signature.args[0], arguments[0], arguments[1], _SMALL_VECTOR)
+        builder.store(builder.fptrunc(arguments[2], _SMALL_VECTOR), address, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, _LANES), code
+
+
+@intrinsic
+def columns(typing: Any, rows: Any, stride: Any, at: Any, target: Any, index: Any) -> Any:
+    """Eight frames of eight float32 rows, `stride` apart, to float64 ``target[frame][lane]``."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, stride, at, target, index = arguments
+        found = []
+        for lane in range(LANES):
+            place = builder.add(at, builder.mul(stride, ir.Constant(_BITS, lane)))
+            address = _address(context, builder, signature.args[0], source, place, _SMALL_VECTOR)
+            found.append(builder.load(address, align=4))
+        for frame, lanes in enumerate(_transposed(builder, found)):
+            place = builder.add(index, ir.Constant(_BITS, frame * LANES))
+            address = _address(context, builder, signature.args[3], target, place)
+            builder.store(builder.fpext(lanes, _VECTOR), address, align=8)
+        return context.get_dummy_value()
+
+    return types.void(rows, types.intp, types.intp, target, types.intp), code
+
+
+@intrinsic
+def columns_at(typing: Any, rows: Any, places: Any, first: Any, target: Any) -> Any:
+    """As `columns`, the eight rows beginning at ``places[first]`` to ``places[first + 7]``, to the start of `target`."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, places, first, target = arguments
+        held = context.make_array(signature.args[1])(context, builder, places).data
+        found = []
+        for lane in range(LANES):
+            place = builder.load(builder.gep(held, [builder.add(first, ir.Constant(_BITS, lane))]))
+            address = _address(context, builder, signature.args[0], source, place, _SMALL_VECTOR)
+            found.append(builder.load(address, align=4))
+        for frame, lanes in enumerate(_transposed(builder, found)):
+            place = ir.Constant(_BITS, frame * LANES)
+            address = _address(context, builder, signature.args[3], target, place)
+            builder.store(builder.fpext(lanes, _VECTOR), address, align=8)
+        return context.get_dummy_value()
+
+    return types.void(rows, places, types.intp, target), code
+
+
+@intrinsic
+def rows_from(typing: Any, source: Any, index: Any, rows: Any, stride: Any, at: Any) -> Any:
+    """The way back: eight frames of ``source[frame][lane]`` to eight float32 rows."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, index, target, stride, at = arguments
+        found = []
+        for frame in range(LANES):
+            place = builder.add(index, ir.Constant(_BITS, frame * LANES))
+            address = _address(context, builder, signature.args[0], source, place)
+            found.append(builder.fptrunc(builder.load(address, align=8), _SMALL_VECTOR))
+        for lane, frames in enumerate(_transposed(builder, found)):
+            place = builder.add(at, builder.mul(stride, ir.Constant(_BITS, lane)))
+            address = _address(context, builder, signature.args[2], target, place, _SMALL_VECTOR)
+            builder.store(frames, address, align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, rows, types.intp, types.intp), code
 
 
 @intrinsic
@@ -168,11 +273,42 @@ def select_less(typing: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
 
 
 @intrinsic
+def rounded(typing: Any, a: Any) -> Any:
+    """a as float32 holds it."""
+    return _operation(
+        lambda builder, given: builder.fpext(builder.fptrunc(given[0], _SMALL_VECTOR), _VECTOR), 1
+    )
+
+
+def _swap(half: int) -> Any:
+    order = [lane ^ half for lane in range(LANES)]
+    return _operation(lambda builder, given: _shuffled(builder, given[0], given[0], order), 1)
+
+
+@intrinsic
 def swap_pairs(typing: Any, a: Any) -> Any:
     """Lanes 1 0 3 2 5 4 7 6."""
-    order = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [lane ^ 1 for lane in range(LANES)])
-    nothing = ir.Constant(_VECTOR, ir.Undefined)
-    return _operation(lambda builder, given: builder.shuffle_vector(given[0], nothing, order), 1)
+    return _swap(1)
+
+
+@intrinsic
+def swap_twos(typing: Any, a: Any) -> Any:
+    """Lanes 2 3 0 1 6 7 4 5."""
+    return _swap(2)
+
+
+@intrinsic
+def swap_fours(typing: Any, a: Any) -> Any:
+    """Lanes 4 5 6 7 0 1 2 3."""
+    return _swap(4)
+
+
+@intrinsic
+def _first(typing: Any, a: Any) -> Any:
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.extract_element(arguments[0], ir.Constant(ir.IntType(32), 0))
+
+    return types.float64(_LANES), code
 
 
 @intrinsic
@@ -270,3 +406,11 @@ def exp2(value):  # type: ignore[no-untyped-def]
 def flushed(value):  # type: ignore[no-untyped-def]
     """The lanes, 0 where they are smaller than 1e-30: such numbers are slow and mean nothing."""
     return select_less(absolute(value), splat(_NOTHING), splat(0.0), value)
+
+
+@kernel
+def total(value):  # type: ignore[no-untyped-def]
+    """The sum of the lanes, as a number."""
+    value = value + swap_fours(value)
+    value = value + swap_twos(value)
+    return _first(value + swap_pairs(value))

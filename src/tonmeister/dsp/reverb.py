@@ -18,14 +18,27 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tonmeister.dsp.denormals import flush
 from tonmeister.dsp.filter_design import corner
 from tonmeister.dsp.jit import kernel
+from tonmeister.dsp.lanes import (
+    LANES,
+    columns_at,
+    flushed,
+    load,
+    rows_from,
+    splat,
+    store,
+    swap_fours,
+    swap_pairs,
+    swap_twos,
+    total,
+)
 from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["LINES", "MID_HZ", "RoomDesign", "RoomState", "design_room", "impulse_energy", "reverberate"]
 
 LINES: Final = 16
+GUARDS: Final = 3 * LANES
 MID_HZ: Final = 1000.0
 """Where the decay time is exact."""
 
@@ -59,19 +72,27 @@ class RoomDesign:
 
 
 class RoomState:
-    """Delay lines and filter memories, all zero at first."""
+    """Delay lines and filter memories, all zero at first.
+
+    A line of `length` frames stands between guards, eight frames before and sixteen behind, which repeat its
+    other end: eight frames may be read and written anywhere.
+    """
 
     def __init__(self, design: RoomDesign) -> None:
-        self.lines: DoubleArray = np.zeros((_power_of_two(int(design.delays.max()) + 1), LINES))
+        self.lines: FloatArray = np.zeros(LINES * _room(design.delays), np.float32)
         self.damped: DoubleArray = np.zeros(LINES)
-        longest = _power_of_two(int(design.diffuser_delays.max()) + 1)
-        self.diffusers: DoubleArray = np.zeros((*design.diffuser_delays.shape, longest))
+        self.diffusers: DoubleArray = np.zeros(design.diffuser_delays.size * _room(design.diffuser_delays))
         self.position: NDArray[np.int64] = np.zeros(1, np.int64)
 
     def reset(self) -> None:
         """Back to silence."""
         for array in (self.lines, self.damped, self.diffusers, self.position):
             array.fill(0)
+
+
+def _room(delays: NDArray[np.int64]) -> int:
+    """Numbers that a line takes: a power of two behind the longest delay, and the guards."""
+    return _power_of_two(int(delays.max()) + 2 * LANES) + GUARDS
 
 
 def design_room(
@@ -131,7 +152,7 @@ def _pole(w1: float, w2: float, ratio: DoubleArray) -> DoubleArray:
 def _rising_primes(frames: DoubleArray) -> NDArray[np.int64]:
     found: list[int] = []
     for wish in frames:
-        candidate = max(int(wish), found[-1] + 1 if found else 3)
+        candidate = max(int(wish), found[-1] + 1 if found else LANES + 1)
         while any(candidate % divisor == 0 for divisor in range(2, math.isqrt(candidate) + 1)):
             candidate += 1
         found.append(candidate)
@@ -146,7 +167,7 @@ def reverberate(block: FloatArray, design: RoomDesign, state: RoomState) -> None
     """Replace `block` (2, frames) by its reverberation."""
     _diffuse(block, design.diffuser_delays, design.diffuser_gains, state.diffusers, state.position)
     _network(
-        block, design.delays, design.gains, design.poles, design.inputs, design.outputs,
+        block, design.delays, design.gains, design.poles, design.inputs.reshape(-1), design.outputs.reshape(-1),
         state.lines, state.damped, state.position,
     )  # fmt: skip
 
@@ -167,6 +188,29 @@ def impulse_energy(design: RoomDesign, *, decay_s: float, sample_rate: int) -> f
 
 
 @kernel
+def _write(ring, base, length, at, value):  # type: ignore[no-untyped-def]
+    """Eight frames into a ring of float64, and into the guards where they repeat its end or beginning."""
+    store(ring, base + LANES + at, value)
+    if at > length - LANES:
+        store(ring, base + LANES + at - length, value)
+    if at < LANES:
+        store(ring, base + LANES + at + length, value)
+
+
+@kernel
+def _write_rows(source, rows, stride, at):  # type: ignore[no-untyped-def]
+    """The same for eight rings of float32 from eight frames of ``source[frame][lane]``."""
+    length = stride - GUARDS
+    place = at % stride
+    base = at - place
+    rows_from(source, 0, rows, stride, base + LANES + place)
+    if place > length - LANES:
+        rows_from(source, 0, rows, stride, base + LANES + place - length)
+    if place < LANES:
+        rows_from(source, 0, rows, stride, base + LANES + place + length)
+
+
+@kernel
 def _diffuse(
     block: FloatArray,
     delays: NDArray[np.int64],
@@ -174,20 +218,40 @@ def _diffuse(
     rings: DoubleArray,
     position: NDArray[np.int64],
 ) -> None:
-    """All-passes in series: v = x - g v[n-d], y = g v + v[n-d]. The position moves in `_network`."""
+    """All-passes in series: v = x - g v[n-d], y = g v + v[n-d]; eight frames at once, for no delay is shorter.
+
+    The position moves in `_network`.
+    """
     channels, frames = block.shape
-    mask = rings.shape[2] - 1
+    stages = delays.shape[1]
+    stride = len(rings) // (channels * stages)
+    length = stride - GUARDS
+    waiting = np.zeros(LANES)
     for channel in range(channels):
-        at = position[0]
-        for frame in range(frames):
-            value = float(block[channel, frame])
-            for n in range(delays.shape[1]):
-                old = rings[channel, n, (at - delays[channel, n]) & mask]
-                inner = flush(value - gains[channel, n] * old)
-                rings[channel, n, at & mask] = inner
-                value = gains[channel, n] * inner + old
-            block[channel, frame] = value
-            at += 1
+        for start in range(0, frames, LANES):
+            count = min(LANES, frames - start)
+            for i in range(count):
+                waiting[i] = block[channel, start + i]
+            value = load(waiting, 0)
+            at = (position[0] + start) & (length - 1)
+            for n in range(stages):
+                base = (channel * stages + n) * stride
+                gain = splat(gains[channel, n])
+                old = load(rings, base + LANES + ((at - delays[channel, n]) & (length - 1)))
+                inner = flushed(value - gain * old)
+                _write(rings, base, length, at, inner)
+                value = gain * inner + old
+            store(waiting, 0, value)
+            for i in range(count):
+                block[channel, start + i] = waiting[i]
+
+
+@kernel
+def _spread(value, signs1, signs2, signs4):  # type: ignore[no-untyped-def]
+    """Hadamard product of eight lanes."""
+    value = swap_pairs(value) + signs1 * value
+    value = swap_twos(value) + signs2 * value
+    return swap_fours(value) + signs4 * value
 
 
 @kernel
@@ -198,35 +262,46 @@ def _network(
     poles: DoubleArray,
     inputs: DoubleArray,
     outputs: DoubleArray,
-    lines: DoubleArray,
+    lines: FloatArray,
     damped: DoubleArray,
     position: NDArray[np.int64],
 ) -> None:
-    """The feedback delay network, in place; the Hadamard product by four equal passes of its fast transform."""
+    """The feedback delay network, in place; lines 0 to 7 and 8 to 15 side by side, eight frames at once."""
     frames = block.shape[1]
-    mask = lines.shape[0] - 1
-    spread = np.empty(LINES)
-    other = np.empty(LINES)
-    at = position[0]
-    for frame in range(frames):
-        x0, x1 = float(block[0, frame]), float(block[1, frame])
-        y0, y1 = 0.0, 0.0
+    stride = len(lines) // LINES
+    mask = stride - GUARDS - 1
+    places = np.empty(LINES, np.int64)
+    low, high = np.empty(LANES * LANES), np.empty(LANES * LANES)
+    signs = np.empty(3 * LANES)
+    for lane in range(LANES):
+        for k in range(3):
+            signs[k * LANES + lane] = -1.0 if lane >> k & 1 else 1.0
+    signs1, signs2, signs4 = load(signs, 0), load(signs, LANES), load(signs, 2 * LANES)
+    gain0, gain1, pole0, pole1 = load(gains, 0), load(gains, LANES), load(poles, 0), load(poles, LANES)
+    left0, left1 = load(outputs, 0), load(outputs, LANES)
+    right0, right1 = load(outputs, 2 * LANES), load(outputs, 3 * LANES)
+    first0, first1 = load(inputs, 0), load(inputs, LANES)
+    second0, second1 = load(inputs, 2 * LANES), load(inputs, 3 * LANES)
+    held0, held1 = load(damped, 0), load(damped, LANES)
+    quarter = splat(0.25)
+    for start in range(0, frames, LANES):
+        at = position[0] + start
         for n in range(LINES):
-            s = flush(gains[n] * lines[(at - delays[n]) & mask, n] + poles[n] * damped[n])
-            damped[n] = s
-            spread[n] = s
-            y0 += outputs[0, n] * s
-            y1 += outputs[1, n] * s
-        for _ in range(2):
-            for n in range(LINES // 2):
-                other[n] = spread[2 * n] + spread[2 * n + 1]
-                other[n + LINES // 2] = spread[2 * n] - spread[2 * n + 1]
-            for n in range(LINES // 2):
-                spread[n] = other[2 * n] + other[2 * n + 1]
-                spread[n + LINES // 2] = other[2 * n] - other[2 * n + 1]
-        for n in range(LINES):
-            lines[at & mask, n] = 0.25 * spread[n] + inputs[0, n] * x0 + inputs[1, n] * x1
-        block[0, frame] = y0
-        block[1, frame] = y1
-        at += 1
-    position[0] = at
+            places[n] = n * stride + LANES + ((at - delays[n]) & mask)
+        columns_at(lines, places, 0, low)
+        columns_at(lines, places, LANES, high)
+        for i in range(min(LANES, frames - start)):
+            x0, x1 = splat(float(block[0, start + i])), splat(float(block[1, start + i]))
+            held0 = flushed(gain0 * load(low, i * LANES) + pole0 * held0)
+            held1 = flushed(gain1 * load(high, i * LANES) + pole1 * held1)
+            block[0, start + i] = total(left0 * held0 + left1 * held1)
+            block[1, start + i] = total(right0 * held0 + right1 * held1)
+            spread0 = _spread(held0 + held1, signs1, signs2, signs4)
+            spread1 = _spread(held0 - held1, signs1, signs2, signs4)
+            store(low, i * LANES, quarter * spread0 + first0 * x0 + second0 * x1)
+            store(high, i * LANES, quarter * spread1 + first1 * x0 + second1 * x1)
+        _write_rows(low, lines, stride, at & mask)
+        _write_rows(high, lines, stride, LANES * stride + (at & mask))
+    store(damped, 0, held0)
+    store(damped, LANES, held1)
+    position[0] += frames

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from tonmeister.dsp.jit import kernel
+from tonmeister.dsp.lanes import LANES, absolute, fma, larger, load, splat, store
 from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = [
@@ -103,7 +104,8 @@ def interpolated_peaks(
     """
     phases, taps = coefficients.shape
     channels, frames = peaks.shape
-    values = np.empty(_CHUNK, np.float64)
+    waiting = np.zeros(_CHUNK + taps - 1 + LANES)
+    found = np.empty(_CHUNK)
     for channel in range(channels):
         row = padded[channel]
         for start in range(0, frames, _CHUNK):
@@ -115,19 +117,33 @@ def interpolated_peaks(
                 largest = max(largest, abs(sample))
             if largest * gain <= floor:
                 continue
+            for i in range(count + taps - 1):
+                waiting[i] = row[start + i]
+            found[:] = 0.0
             for phase in range(phases):
-                total = values[:count]
-                total[:] = 0.0
-                for tap in range(taps):
-                    weight = coefficients[phase, tap]
-                    if weight == 0.0:
-                        continue
-                    first = start + taps - 1 - tap
-                    segment = row[first : first + count]
-                    for i in range(count):
-                        total[i] += weight * segment[i]
-                for i in range(count):
-                    out[i] = max(out[i], abs(total[i]))
+                _largest_of_phase(waiting, coefficients[phase], found)
+            for i in range(count):
+                out[i] = found[i]
+
+
+@kernel
+def _largest_of_phase(waiting, weights, found):  # type: ignore[no-untyped-def]
+    """Raise `found` to the magnitudes of one phase; a tap is taken up by 32 frames in registers."""
+    taps = len(weights)
+    for start in range(0, _CHUNK, 4 * LANES):
+        a, b, c, d = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
+        for tap in range(taps):
+            if weights[tap] == 0.0:
+                continue
+            weight, first = splat(weights[tap]), start + taps - 1 - tap
+            a = fma(weight, load(waiting, first), a)
+            b = fma(weight, load(waiting, first + LANES), b)
+            c = fma(weight, load(waiting, first + 2 * LANES), c)
+            d = fma(weight, load(waiting, first + 3 * LANES), d)
+        store(found, start, larger(load(found, start), absolute(a)))
+        store(found, start + LANES, larger(load(found, start + LANES), absolute(b)))
+        store(found, start + 2 * LANES, larger(load(found, start + 2 * LANES), absolute(c)))
+        store(found, start + 3 * LANES, larger(load(found, start + 3 * LANES), absolute(d)))
 
 
 def true_peaks(samples: FloatArray) -> DoubleArray:

@@ -92,11 +92,20 @@ def split_options(engines: Sequence[str], options: Mapping[str, str]) -> dict[st
     return per_engine
 
 
-def _engine_type(name: str) -> Any:
+def engine_module(name: str) -> str:
+    """The module an engine lives in, not imported."""
+    return _engine_path(name).partition(":")[0]
+
+
+def _engine_path(name: str) -> str:
     path = ENGINES[name].path if name in ENGINES else _entry_points().get(name)
     if path is None:
         raise BadInputError(f"there is no engine {name!r}{nearest(name, list(ENGINES))}")
-    module, _, attribute = path.partition(":")
+    return path
+
+
+def _engine_type(name: str) -> Any:
+    module, _, attribute = _engine_path(name).partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 

@@ -120,7 +120,7 @@ class LaneFeed:
         if before is not None:
             before.result()
         return self._groups[index].process(
-            self._readers, self._frames, self._slots[index][slot], keep=self._keep, plain_sum=self._plain_sum
+            self._readers, self._slots[index][slot], keep=self._keep, plain_sum=self._plain_sum
         )
 
     def _together(self, outputs: Sequence[Output]) -> Fed:

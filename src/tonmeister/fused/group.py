@@ -126,12 +126,17 @@ class Output:
     """Of the edges in `kept`: strip and send."""
 
 
+def _padded(frames: int) -> int:
+    """The next multiple of eight: kernels write whole vectors."""
+    return -(-frames // LANES) * LANES
+
+
 class Slot:
     """Buffers for one chunk of one group; used again when the chunk has left the console."""
 
     def __init__(self, buses: int, frames: int) -> None:
-        self.buses: DoubleArray = np.zeros((buses, 2, frames))
-        self.raw: DoubleArray = np.zeros((2, frames))
+        self.buses: DoubleArray = np.zeros((buses, 2, _padded(frames)))
+        self.raw: DoubleArray = np.zeros((2, _padded(frames)))
 
 
 class LaneGroup:
@@ -142,7 +147,8 @@ class LaneGroup:
     ) -> None:
         self.members = list(members)
         self._rate = sample_rate
-        self._rows: FloatArray = np.zeros((LANES, frames), np.float32)
+        self._frames = frames
+        self._rows: FloatArray = np.zeros((LANES, _padded(frames)), np.float32)
         self._first = [_lanes(self.members[:i]) for i in range(len(self.members))]
         self._positions = np.zeros(len(members), np.int64)
         self._signs = np.ones(LANES)
@@ -158,31 +164,30 @@ class LaneGroup:
         """Set the song position, in frames, of the first frame that will arrive."""
         self._positions[:] = [position - m.latency_frames for m in self.members]
 
-    def process(
-        self, readers: dict[str, BlockReader], frames: int, slot: Slot, *, keep: bool, plain_sum: bool
-    ) -> Output:
-        """Read, run and mix the next `frames` frames."""
-        rows = self._rows[:, :frames] if frames < self._rows.shape[1] else self._rows
-        buses, raw = slot.buses[:, :, :frames], slot.raw[:, :frames]
-        buses[:] = 0.0
+    def process(self, readers: dict[str, BlockReader], slot: Slot, *, keep: bool, plain_sum: bool) -> Output:
+        """Read, run and mix the next frames."""
+        rows, stride = self._rows, self._rows.shape[1]
+        frames, flat = self._frames, self._rows.reshape(-1)
         for member, first in zip(self.members, self._first, strict=True):
-            _read(readers[member.strip.name], rows[first : first + member.file_channels])
+            _read(readers[member.strip.name], rows[first : first + member.file_channels, :frames])
         if plain_sum:
-            raw[:] = 0.0
-            add_raw(rows, self._raw_strips, raw)
+            slot.raw.fill(0.0)
+            add_raw(flat, stride, frames, self._raw_strips, slot.raw.reshape(-1))
         for member, first in zip(self.members, self._first, strict=True):
             if member.prepares:
-                block = member.prepared(rows[first : first + member.file_channels].copy())
-                rows[first : first + member.channels] = block
+                block = member.prepared(rows[first : first + member.file_channels, :frames].copy())
+                rows[first : first + member.channels, :frames] = block
         if self._runs:
-            run_lanes(rows, self._signs, self._stages, self._numbers, self._memory)
-        kept = np.empty((len(self._names) if keep else 0, 2, frames), np.float32)
+            run_lanes(flat, stride, frames, self._signs, self._stages, self._numbers, self._memory)
+        slot.buses.fill(0.0)
+        kept = np.empty((len(self._names) if keep else 0, 2, stride), np.float32)
         mix_lanes(
-            rows, self._positions, self._strips, self._levels, self._edges, self._edge_gains,
-            self._curve_starts, self._curve_times, self._curve_values, self._rate, buses, kept,
+            flat, stride, frames, self._positions, self._strips, self._levels, self._edges,
+            self._edge_gains, self._curve_starts, self._curve_times, self._curve_values, self._rate,
+            slot.buses.reshape(-1), kept.reshape(-1),
         )  # fmt: skip
         self._positions += frames
-        return Output(buses, raw, kept, self._names)
+        return Output(slot.buses[:, :, :frames], slot.raw[:, :frames], kept[:, :, :frames], self._names)
 
     def _program(self) -> tuple[NDArray[np.int64], DoubleArray, DoubleArray]:
         """Stages, coefficients and state of all lanes; what a member lacks does nothing."""

@@ -1,0 +1,202 @@
+"""What the engine knows, read from the files beside it: rules, numbers, and what each kind of source wants.
+
+Rules live in the ``.lp`` files, each with a block of comments that begins with ``%% name:``. Numbers stand in
+``numbers.toml``, kinds of sources in ``classes.toml``; every entry names its source and grade.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from tonmeister.errors import BadInputError, nearest
+from tonmeister.vocabulary import parents
+
+__all__ = [
+    "PROGRAM_FILES",
+    "Kind",
+    "KnownRule",
+    "kind_of",
+    "known_rules",
+    "number",
+    "numbers",
+    "program_path",
+    "role_level",
+    "rule_names",
+    "whole",
+]
+
+PROGRAM_FILES: Final = ("mixing.lp", "levels.lp", "panorama.lp", "depth.lp", "equalization.lp")
+_HERE: Final = Path(__file__).parent
+_HEAD: Final = re.compile(r"^%% (\w+): (hard|preference (\d+) cost (\d+)), (\w+)$")
+_FIELD: Final = re.compile(r"^%% (says|source|evidence|relax): (.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRule:
+    """One rule of the knowledge base, for solver and reader."""
+
+    name: str
+    hard: bool
+    about: str
+    """``level``, ``pan``, ``depth`` or ``equalization``."""
+    says: str
+    source: str
+    evidence: str
+    relax: str = ""
+    """What giving up a hard rule means, in words."""
+    priority: int = 0
+    cost: int = 0
+    """Of a preference: its level of priority (higher is heeded first) and the cost per unit."""
+    file: str = ""
+
+
+def program_path() -> Path:
+    """The file that includes all others."""
+    return _HERE / PROGRAM_FILES[0]
+
+
+@cache
+def known_rules() -> Mapping[str, KnownRule]:
+    """Every rule by its name, in the order of the files."""
+    found = (rule for file in PROGRAM_FILES for rule in _rules_of(file))
+    return {rule.name: rule for rule in found}
+
+
+def _rules_of(file: str) -> Iterator[KnownRule]:
+    lines = (_HERE / file).read_text(encoding="utf-8").splitlines()
+    for index, line in enumerate(lines):
+        if head := _HEAD.match(line):
+            name, kind, priority, cost, about = head.groups()
+            fields = dict(_fields(lines, index + 1))
+            yield KnownRule(
+                name, kind == "hard", about, **fields, priority=int(priority or 0), cost=int(cost or 0), file=file
+            )  # fmt: skip
+
+
+def _fields(lines: list[str], start: int) -> Iterator[tuple[str, str]]:
+    for line in lines[start:]:
+        match = _FIELD.match(line)
+        if match is None:
+            return
+        yield match[1], match[2]
+
+
+def rule_names(text: str, what: str) -> frozenset[str]:
+    """Rule names separated by commas; an unknown one is an error."""
+    names = frozenset(part.strip() for part in text.split(",") if part.strip())
+    for name in names:
+        if name not in known_rules():
+            raise BadInputError(f"{what}={name!r}: there is no such rule{nearest(name, list(known_rules()))}")
+    return names
+
+
+# Numbers
+
+
+@cache
+def _numbers() -> Mapping[str, tuple[float, ...]]:
+    data = tomllib.loads((_HERE / "numbers.toml").read_text(encoding="utf-8"))
+    return {v["id"]: tuple(map(float, _listed(v["value"]))) for v in data["value"]}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def numbers(name: str) -> tuple[float, ...]:
+    """All numbers of an entry."""
+    return _numbers()[name]
+
+
+def number(name: str) -> float:
+    """The number of an entry that has one."""
+    (single,) = numbers(name)
+    return single
+
+
+def whole(name: str) -> int:
+    """The number of an entry that counts something."""
+    return round(number(name))
+
+
+# Kinds of sources
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the tables want for an instrument, whatever its role."""
+
+    level_lu: float | None
+    """Against the lead; None leaves it to the role."""
+    level_class: str
+    """The word of the table's row: tracks with one word share the level."""
+    level_source: str
+    at: int | None
+    """One wanted spot on the panning scale..."""
+    width: int
+    """...or a distance from the center on either side."""
+    width_of_several: int
+    core: bool
+    """Whether it is never panned."""
+    place_source: str
+    depth: int
+    dry: bool
+    """Whether it never goes to the room."""
+    depth_source: str
+
+
+@cache
+def kind_of(instrument: str) -> Kind:
+    """The rows for an instrument: its own, else those of the nearest word above it, else those of ``other``."""
+    level_word, level = _row("level", instrument)
+    _, place = _row("place", instrument)
+    _, depth = _row("depth", instrument)
+    width = int(place.get("width", 0))
+    return Kind(
+        level_lu=_against_lead(level) if level else None,
+        level_class=level_word,
+        level_source=level.get("source", ""),
+        at=place.get("at"),
+        width=width,
+        width_of_several=int(place.get("width_of_several", width)),
+        core=bool(place.get("core", False)),
+        place_source=place["source"],
+        depth=int(depth["value"]),
+        dry=bool(depth.get("dry", False)),
+        depth_source=depth["source"],
+    )
+
+
+@cache
+def role_level(role: str, instrument: str) -> tuple[float, str]:
+    """(LU against the lead, source) for a track that only its role says something about."""
+    voice = role == "lead" and "voice" in parents(instrument)
+    row = _tables()["role_level"]["lead voice" if voice else role]
+    return float(row["value"]), str(row["source"])
+
+
+def _row(table: str, instrument: str) -> tuple[str, Mapping[str, Any]]:
+    rows = _tables()[table]
+    word = next((w for w in (*parents(instrument), "other") if w in rows), "")
+    return word, rows.get(word, {})
+
+
+def _against_lead(row: Mapping[str, Any]) -> float:
+    above = _tables()["level"]["drums"]["value"] if row["relative_to"] == "drums" else 0.0
+    return float(row["value"]) + float(above)
+
+
+@cache
+def _tables() -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    data = tomllib.loads((_HERE / "classes.toml").read_text(encoding="utf-8"))
+    return {
+        table: {word: row for row in rows for word in row["classes"]}
+        for table, rows in data.items()
+        if table != "meta"
+    }
