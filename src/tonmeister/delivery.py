@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -14,9 +16,35 @@ from tonmeister.plan import MixPlan
 from tonmeister.strip import MASTER
 from tonmeister.units import FloatArray
 
-__all__ = ["Scratch", "StemWriters"]
+__all__ = ["Aside", "Scratch", "StemWriters"]
 
-BLOCK_FRAMES = 16384
+BLOCK_FRAMES = 32768
+
+
+class Aside:
+    """Gives blocks to a taker on a thread of its own, in order, a few at a time; its errors come back here."""
+
+    _WAITING = 4
+
+    def __init__(self, take: Callable[[FloatArray], None]) -> None:
+        self._take = take
+        self._pending: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Aside:
+        self._pool = ThreadPoolExecutor(1)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        if kind is None:
+            while self._pending:
+                self._pending.popleft().result()
+
+    def __call__(self, block: FloatArray) -> None:
+        """Hand over a block, which nobody may change afterwards."""
+        if len(self._pending) >= self._WAITING:
+            self._pending.popleft().result()
+        self._pending.append(self._pool.submit(self._take, block))
 
 
 class Scratch:

@@ -16,11 +16,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from tonmeister.analysis.meter import LoudnessMeter
 from tonmeister.analysis.mix import MixMeasurement, MixMeter
 from tonmeister.audio import open_audio
 from tonmeister.audio_output import AudioWriter, check_output
 from tonmeister.decisions import AddInsert, Reason
-from tonmeister.delivery import Scratch, StemWriters
+from tonmeister.delivery import Aside, Scratch, StemWriters
 from tonmeister.effects.gain import Gain
 from tonmeister.effects.limiter import Limiter
 from tonmeister.errors import BadInputError
@@ -41,6 +42,8 @@ _MAX_PASSES: Final = 10
 _GAIN: Final = Range(-60.0, 40.0, "dB")
 _LIMITER_MARGIN_DB: Final = 0.1
 """The limiter aims a little lower, for what dither and rounding add."""
+_LIMITER_CARE_DB: Final = 0.5
+"""The limiter sees peaks that our meter does not by less than this."""
 _LOSSY: Final = frozenset((".mp3", ".ogg", ".opus"))
 
 
@@ -145,11 +148,12 @@ class _Job:
             threads=self._delivery.threads,
             section=self._delivery.section,
             stems=stems.write if stems else None,
-            plain_sum=lambda _, block: self._before.update(block),
+            plain_sum=lambda _, block: before(block),
         )
-        for block in self.told("render", blocks):
-            meter.update(block)
-            take(block)
+        with Aside(self._before.update) as before, Aside(meter.update) as after:
+            for block in self.told("render", blocks):
+                after(block)
+                take(block)
         return meter.result()
 
     def told(self, stage: str, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
@@ -200,21 +204,62 @@ def _meet(
 ) -> tuple[MixPlan, MixMeasurement]:
     """Write the output with the gain that meets the target.
 
-    While the gain is sought only loudness is measured; each try is written as it goes, and the one that meets the
-    target keeps the file and is measured in full.
+    While the gain is sought, only loudness is measured and nothing is written. Where the limiter has nothing to do
+    loudness follows the gain and the first gain is right.
     """
     gain_db = _first_gain_db(target, premaster, job)
     tried: list[tuple[float, float]] = []
+    sure = target.lufs is None or _unlimited(target, premaster, gain_db)
     while True:
         plan = _with_gain(plan, target, gain_db)
-        with job.writer(plan) as writer:
-            found_lufs = _pass(plan, scratch, writer, job)
-            error_lu = 0.0 if target.lufs is None else (found_lufs or target.lufs) - target.lufs
-            tried.append((gain_db, error_lu))
-            if abs(error_lu) <= _TOLERANCE_LU or len(tried) == _MAX_PASSES:
-                return plan, job.after.result()
-            writer.discard()
-        gain_db = _next_gain_db(tried)
+        last = len(tried) == _MAX_PASSES
+        if sure or last:
+            with job.writer(plan) as writer:
+                after = _pass(plan, scratch, writer, job)
+                error_lu = _error_lu(after.integrated_lufs, target)
+                if last or abs(error_lu) <= _TOLERANCE_LU:
+                    return plan, after
+                writer.discard()
+        else:
+            error_lu = _error_lu(_loudness(plan, scratch, job), target)
+        tried.append((gain_db, error_lu))
+        sure = not sure and abs(error_lu) <= _TOLERANCE_LU
+        if not sure:
+            gain_db = _next_gain_db(tried)
+
+
+def _unlimited(target: Target, premaster: MixMeasurement, gain_db: float) -> bool:
+    """Whether the gain leaves all peaks below the limiter's ceiling."""
+    if target.ceiling_dbtp is None or premaster.true_peak_dbtp is None:
+        return True
+    return premaster.true_peak_dbtp + gain_db < target.ceiling_dbtp - _LIMITER_CARE_DB
+
+
+def _error_lu(measured_lufs: float | None, target: Target) -> float:
+    return 0.0 if target.lufs is None else (measured_lufs or target.lufs) - target.lufs
+
+
+def _loudness(plan: MixPlan, scratch: Scratch, job: _Job) -> float | None:
+    """Integrated loudness of what a gain gives, LUFS."""
+    _, rest = split_master(plan)
+    meter = LoudnessMeter(plan.sample_rate, 2, peaks=False)
+    with Aside(meter.update) as measure:
+        for block in job.told("finish", process_strip(rest, scratch.blocks(), plan.sample_rate)):
+            measure(block)
+    return meter.integrated_lufs
+
+
+def _pass(plan: MixPlan, scratch: Scratch, writer: AudioWriter, job: _Job) -> MixMeasurement:
+    """Run the end of the master over the waiting mix, into the writer and a meter."""
+    _, rest = split_master(plan)
+    meter = MixMeter(plan.sample_rate, 2)
+    with Aside(meter.update) as measure, Aside(writer.write) as write:
+        for block in job.told("finish", process_strip(rest, scratch.blocks(), plan.sample_rate)):
+            measure(block)
+            write(block)
+    return meter.result()
+
+
 def _with_gain(plan: MixPlan, target: Target, gain_db: float) -> MixPlan:
     """The plan with this loudness stage; stages of before leave no trace in the log."""
     others = [d for d in plan.decisions if d.by != BY]

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import soxr
 
 from makers import multitrack
 from tonmeister.audio import Audio
@@ -150,6 +151,7 @@ def test_spectra_do_not_mind_seven_samples(sources: dict[str, np.ndarray], mix: 
         plain, delayed = (unmix(song(sources), m, mode=mode, delay_ms=0.0) for m in (mix, late(mix, 7)))
         difference = 10 ** (gains(delayed) / 20) - 10 ** (gains(plain) / 20)
         assert np.abs(difference).max() < tolerance
+    assert unmix(song(sources), late(mix, 7), delay_ms=0.0).mode == "power"
     waveform = unmix(song(sources), late(mix, 7), mode="coherent", delay_ms=0.0)
     assert np.abs(gains(waveform) - list(GAINS_DB.values())).max() > 3.0
     assert any(f"{7000 / RATE:.2f} ms" in note for note in waveform.notes)
@@ -243,9 +245,8 @@ def test_auto_leaves_the_waveform_when_it_does_not_fit(sources: dict[str, np.nda
 
 
 def test_mix_at_another_rate_is_resampled(sources: dict[str, np.ndarray]) -> None:
-    pitched = {
-        name: samples for name, samples in sources.items() if name != "Drums"
-    }  # nothing at the band's edge
+    # nothing at the edge of the band, which resampling takes away
+    pitched = {name: samples for name, samples in sources.items() if name != "Drums"}
     mix = mixed(pitched, GAINS_DB, PANS)
     up = soxr.resample(mix.samples.T, RATE, 48000, quality="VHQ").T
     found = unmix(song(pitched), Audio(np.pad(up, ((0, 0), (7, 0))), 48000))

@@ -22,6 +22,11 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "separation": ("tonmeister.cli.evaluate_separation", "separated stems against the true ones"),
     "alignment": ("tonmeister.cli.evaluate_alignment", "timing of a score follower against reference times"),
+    "listening": ("tonmeister.cli.evaluate_listening", "prepare a blind listening test for people"),
+    "listening-results": (
+        "tonmeister.cli.evaluate_listening_results",
+        "what the listeners said: means, intervals, tests",
+    ),
 }
 """Subject -> (module with a click command called ``command``, one line of help), in the order of the help page."""
 

@@ -116,6 +116,6 @@ def _movement(track: FoundTrack) -> str:
 
 def _summary(found: Unmixed) -> str:
     delay = f"{abs(found.delay_ms):.2f} ms {'late' if found.delay_ms >= 0 else 'early'}"
-    aligned = "in time" if found.delay_ms == 0 else delay
+    aligned = delay if found.delay_ms else "in time" if found.recognized else "taken as in time"
     polarity = ", polarity inverted" if found.inverted else ""
     return f"mode {found.mode}, {found.residual_db:.1f} dB left unexplained; the mix is {aligned}{polarity}"

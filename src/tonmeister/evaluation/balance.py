@@ -70,6 +70,8 @@ De Man, Leonard, King & Reiss, ISMIR 2014 (late-breaking); De Man & Reiss, DAFx-
 _RANDOM_CONSOLES: Final = 10
 _RANDOM_RANGE_DB: Final = 12.0
 _BOOTSTRAP: Final = 2000
+_DRAW: Final = ", console "
+"""Between a track and the number of the random console."""
 
 
 @dataclass(frozen=True)
@@ -387,9 +389,17 @@ def _score_of(errors_lu: Mapping[str, float], rank: float, pan_mae: float, seed:
         rank_correlation=rank,
         pan_mae=pan_mae,
         tracks=len(values),
-        interval_lu=_bootstrap(np.abs(values), seed),
+        interval_lu=_bootstrap(_by_track(errors_lu), seed),
         errors_lu=errors_lu,
     )
+
+
+def _by_track(errors_lu: Mapping[str, float]) -> DoubleArray:
+    """Mean magnitude per track: several random consoles of one track are not independent."""
+    tracks: dict[str, list[float]] = {}
+    for name, error in errors_lu.items():
+        tracks.setdefault(name.split(_DRAW)[0], []).append(abs(error))
+    return np.array([np.mean(values) for values in tracks.values()])
 
 
 def _rank_correlation(a: DoubleArray, b: DoubleArray) -> float:
@@ -503,7 +513,7 @@ def _random_score(song: Song, faders_up: Levels, seed: int) -> BalanceScore:
     random = np.random.default_rng(seed)
     drawn = [score(song.human, _random_levels(faders_up, random)) for _ in range(_RANDOM_CONSOLES)]
     errors = {
-        f"{name} ({number})": error
+        f"{name}{_DRAW}{number}": error
         for number, one in enumerate(drawn)
         for name, error in one.errors_lu.items()
     }

@@ -105,9 +105,7 @@ def engine_digest(name: str, options: Mapping[str, Mapping[str, str]], seed: int
     parts = name.split("+")
     given = {part: dict(sorted(options.get(part, {}).items())) for part in parts}
     sources = [_engine_source(part) for part in parts if part not in ("random",)]
-    return digest(
-        (name, json.dumps(given, sort_keys=True), str(seed), _version(), shared_source(), *sources)
-    )
+    return digest((name, json.dumps(given, sort_keys=True), str(seed), _version(), shared_source(), *sources))
 
 
 def _version() -> str:

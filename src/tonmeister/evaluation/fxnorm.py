@@ -40,10 +40,13 @@ CONTRAST_BANDS: Final = 4
 CONTRAST_QUANTILE: Final = 0.02
 CONTRAST_RANGE_DB: Final = 80.0
 FLOOR: Final = 1e-10
-_METHOD: Final = (
-    "mean absolute percentage error (0.1 is 10 %); both at -1 dBFS peak, frames 4096/1024 (panning 2048/1024), "
-    "root Hann, running mean of 40 frames"
-)
+_METHODS: Final = {
+    "loudness": "levels as they are",
+    "spectral": "both at -1 dBFS peak, frames 4096/1024, root Hann, running mean of 40 frames, mean of the channels",
+    "panning": "both at -1 dBFS peak, frames 2048/1024, root Hann, running mean of 40 frames; "
+    "large where the reference is nearly in the center",
+    "dynamic": "both at -1 dBFS peak, frames 4096/1024, running mean of 40 frames",
+}
 
 
 def minimum_frames() -> int:
@@ -78,7 +81,8 @@ def _group(family: str, errors: Mapping[str, float | None]) -> Group:
     figures += [
         figure(name, value, "ratio", "lower", why if value is None else "") for name, value in errors.items()
     ]
-    return Group(f"fxnorm_{family}", f"Audio features: {family}", _METHOD, tuple(figures))
+    method = f"mean absolute percentage error (0.1 is 10 %); {_METHODS[family]}"
+    return Group(f"fxnorm_{family}", f"Audio features: {family}", method, tuple(figures))
 
 
 def _at_peak(audio: Audio) -> FloatArray:

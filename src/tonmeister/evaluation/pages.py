@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from tonmeister.evaluation.alignment import AlignmentScore
@@ -118,7 +119,8 @@ def mix_page(result: MixEvaluation) -> Page:
         sections.insert(4, _stereo_section(result))
     if result.masking is not None:
         sections += _masking_sections(result)
-    title = f"Mix: {result.mix}" + (f" against {result.reference}" if result.reference else "")
+    title = f"Mix: {Path(result.mix).name}"
+    title += f" against {Path(result.reference).name}" if result.reference else ""
     return Page(title, tuple(sections), result.notes)
 
 

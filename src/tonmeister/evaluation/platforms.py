@@ -63,8 +63,10 @@ def _platform(target: Target, integrated_lufs: float, true_peak_dbtp: float) -> 
 
 
 def _verdict(gain_db: float, room_db: float, wanted_db: float) -> str:
-    if room_db < -0.05:
+    if room_db < -0.05 and gain_db > 0.05:
         return f"{-room_db:.1f} dB over the ceiling: limited, or played that much softer"
+    if room_db < -0.05:
+        return f"true peak {-room_db:.1f} dB over the ceiling: may clip in the codec"
     if gain_db < -0.05:
         return f"turned down {-gain_db:.1f} dB; {room_db:.1f} dB of peak room stay unused"
     if gain_db < wanted_db - 0.05:

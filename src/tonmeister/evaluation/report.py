@@ -108,7 +108,7 @@ _STYLE: Final = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
 table{border-collapse:collapse;margin:.5rem 0 1rem}th,td{padding:.2rem .7rem;border-bottom:1px solid #ddd;text-align:left}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}caption{text-align:left;color:#444;padding:.2rem 0}
-figure{margin:.5rem 0;overflow-x:auto}.scroll{overflow-x:auto}h2{margin-top:2rem}
+figure{margin:.5rem 0;overflow-x:auto}.scroll{overflow-x:auto}h1{overflow-wrap:anywhere}h2{margin-top:2rem}
 """
 
 

@@ -104,18 +104,18 @@ def stereo_group(audio: Audio, bands: tuple[StereoBand, ...]) -> Group:
 def _share_note(share: float | None) -> str:
     if share is None:
         return ""
-    if share < number("side_share", "near_mono"):
-        return f"near mono: below {number('side_share', 'near_mono'):g}"
-    if share > number("side_share", "unusually_wide"):
-        return f"unusually wide: above {number('side_share', 'unusually_wide'):g}"
-    return "usual: .03 to .30"
+    mono, wide = number("side_share", "near_mono"), number("side_share", "unusually_wide")
+    if share < mono:
+        return f"near mono: below {mono:g}"
+    return f"unusually wide: above {wide:g}" if share > wide else f"usual: {mono:g} to {wide:g}"
 
 
 def stereo_warnings(bands: tuple[StereoBand, ...]) -> list[str]:
     """What a listener in mono, or an engineer, should know."""
     said = []
-    if (share := bands[0].side_share) is not None and not _share_note(share).startswith("usual"):
-        said.append(f"the mix is {_share_note(share)} of its energy is in the side ({share:.3f})")
+    share = bands[0].side_share
+    if share is not None and not _share_note(share).startswith("usual"):
+        said.append(f"{share:.3f} of the energy is in the side: {_share_note(share)}")
     limit = number("mono_fold", "limit_db")
     lost = [b for b in bands[1:] if b.mono_change_db is not None and b.mono_change_db < limit]
     said += [f"{b.band}: the channels cancel in mono ({b.mono_change_db:+.1f} dB)" for b in lost]

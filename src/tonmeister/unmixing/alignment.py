@@ -55,6 +55,11 @@ class Alignment:
     best_frames: float
     """The delay that explains most; differs from `delay_frames` where that was given."""
 
+    @property
+    def best_taken(self) -> bool:
+        """Whether the mix is read at the best delay, to half a frame."""
+        return abs(self.best_frames - self.delay_frames) <= 0.5
+
 
 def align(
     multitrack: Multitrack, mix: MixSource, *, threads: int, delay_frames: float | None = None

@@ -56,7 +56,9 @@ def pan_of(gains: DoubleArray) -> DoubleArray:
         return np.full((*gains.shape[:-2], gains.shape[-1]), np.nan)
     left, right = gains[..., 0, :], gains[..., 1, :]
     angle = np.arctan2(right, left)
-    return np.where(np.hypot(left, right) > db_to_gain(FLOOR_DB), 4.0 / math.pi * angle - 1.0, np.nan)
+    return np.where(
+        np.hypot(left, right) > math.sqrt(2.0) * db_to_gain(FLOOR_DB), 4.0 / math.pi * angle - 1.0, np.nan
+    )
 
 
 def level_db(gain: DoubleArray) -> DoubleArray:

@@ -44,7 +44,7 @@ def about_alignment(alignment: Alignment, sample_rate: int) -> Iterator[str]:
             f"processed, or more than {MAX_DELAY_S:g} s early or late (then give the delay); "
             "take the gains for a guess"
         )
-    elif abs(alignment.best_frames - alignment.delay_frames) > 0.5:
+    elif not alignment.best_taken:
         yield f"the tracks fit the mix better at a delay of {alignment.best_frames * 1000 / sample_rate:.2f} ms"
 
 

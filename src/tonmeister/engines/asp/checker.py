@@ -199,7 +199,9 @@ def _signal(case: _Case) -> Iterator[str] | None:
     if not case.sources:
         return None
     total, least = _amplitude_sum(case), number("amplitude.least")
-    return iter([f"the peaks add up to {total:.2f}, less than {least:g}"] if total < least - _SUM_SLACK else [])
+    return iter(
+        [f"the peaks add up to {total:.2f}, less than {least:g}"] if total < least - _SUM_SLACK else []
+    )
 
 
 def _centered(chosen: Callable[[Source], bool]) -> Judge:
@@ -239,7 +241,9 @@ def _apart(case: _Case) -> Iterator[str] | None:
         spots[kinds[s.number], round(case.place(s), 1)].append(s.name)
     most = case.facts.most_on_spot or {}
     return (
-        f"{', '.join(names)} stand on one spot" for (kind, _), names in spots.items() if len(names) > most[kind]
+        f"{', '.join(names)} stand on one spot"
+        for (kind, _), names in spots.items()
+        if len(names) > most[kind]
     )
 
 
@@ -276,7 +280,9 @@ def _without_owner(case: _Case) -> Iterator[tuple[str, list[str]]]:
     from tonmeister.engines.asp.bands import erb_bands
 
     for band in sorted({c.band for c in case.facts.contests}):
-        here = [c for c in case.facts.contests if c.band == band and {c.track, c.rival} <= case.by_number.keys()]
+        here = [
+            c for c in case.facts.contests if c.band == band and {c.track, c.rival} <= case.by_number.keys()
+        ]
         contenders = sorted({n for c in here for n in (c.track, c.rival)})
         if contenders and not any(_has_room(case, owner, here) for owner in contenders):
             names = [case.by_number[n].name for n in contenders]
@@ -405,7 +411,10 @@ def _least_processing(case: _Case) -> Iterator[tuple[int, str]]:
     bands = {c.band for c in case.facts.contests}
     for (t, band), gain_db in case.standing.tone.items():
         if band in bands and t in case.by_number:
-            yield round(abs(gain_db)) * (2 if gain_db > 0 else 1), f"{case.by_number[t].name} {gain_db:+.0f} dB"
+            yield (
+                round(abs(gain_db)) * (2 if gain_db > 0 else 1),
+                f"{case.by_number[t].name} {gain_db:+.0f} dB",
+            )
 
 
 _PRICERS: Final[Mapping[str, Pricer]] = {

@@ -153,7 +153,11 @@ class _Song:
     """Levels of all tracks together: references, targets, ladder, shares."""
 
     def __init__(
-        self, tracks: Sequence[Track], measured: Sequence[TrackFeatures], profile: Profile, pins: dict[str, Pin]
+        self,
+        tracks: Sequence[Track],
+        measured: Sequence[TrackFeatures],
+        profile: Profile,
+        pins: dict[str, Pin],
     ) -> None:
         self.tracks, self.measured, self._pins = tracks, measured, pins
         self._faithful = profile == "faithful"
@@ -163,7 +167,8 @@ class _Song:
         self.reference_lufs = -gain_to_db(float(np.mean(rise)))
         self._targets = _targets(tracks, measured)
         self._amplitudes = [
-            1.0 if self._faithful else db_to_gain(p + self._reference_db(i)) for i, p in enumerate(self._peaks_db)
+            1.0 if self._faithful else db_to_gain(p + self._reference_db(i))
+            for i, p in enumerate(self._peaks_db)
         ]
         self.ladder = ()
         self._wants = self._wanted()

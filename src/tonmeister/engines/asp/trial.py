@@ -21,7 +21,9 @@ __all__ = ["try_grounding"]
 _MEMORY_BYTES = 4 << 30
 
 
-def try_grounding(files: Sequence[str], text: str, *, seconds: float, statements: Sequence[Statement]) -> None:
+def try_grounding(
+    files: Sequence[str], text: str, *, seconds: float, statements: Sequence[Statement]
+) -> None:
     """Raise `BadInputError` when the program cannot be grounded in time."""
     from tonmeister.errors import BadInputError
 

@@ -161,7 +161,9 @@ def _predicates(text: str, origin: str) -> tuple[set[tuple[str, int]], list[tupl
             while symbol.ast_type == ast.ASTType.UnaryOperation:
                 symbol = symbol.argument
             name, arity = getattr(symbol, "name", ""), len(getattr(symbol, "arguments", ()))
-            uses.append((name, arity, node.location.begin.line if hasattr(node, "location") else _line(symbol)))
+            uses.append(
+                (name, arity, node.location.begin.line if hasattr(node, "location") else _line(symbol))
+            )
             return node
 
     def collect(statement: Any) -> None:
@@ -200,7 +202,9 @@ def _known(name: str, arity: int, heads: set[tuple[str, int]], where: str) -> No
     if name not in PUBLIC:
         raise BadInputError(f"{where}: nothing defines {name}/{arity}{nearest(name, list(PUBLIC))}")
     if PUBLIC[name] != arity:
-        raise BadInputError(f"{where}: {name} has {PUBLIC[name]} arguments, not {arity}: see the public predicates")
+        raise BadInputError(
+            f"{where}: {name} has {PUBLIC[name]} arguments, not {arity}: see the public predicates"
+        )
 
 
 def problem_in_words(messages: Sequence[str], text: str, statements: Sequence[Statement]) -> str:

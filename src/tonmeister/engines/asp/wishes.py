@@ -132,7 +132,9 @@ def _tracks_at_start(text: str, facts: Facts, origin: str) -> tuple[list[Source]
         raise BadInputError(f"{origin}: no track is a {word.replace('_', ' ')}")
     first = text.split(" ")[0]
     known = [s.name for s in facts.sources]
-    raise BadInputError(f"{origin}: there is no track {first!r}{nearest(first, known)}: begin with a track's name")
+    raise BadInputError(
+        f"{origin}: there is no track {first!r}{nearest(first, known)}: begin with a track's name"
+    )
 
 
 def _begins(text: str, name: str) -> bool:

@@ -4,7 +4,7 @@
   const test = JSON.parse($$("test").textContent);
   const place = `tonmeister-listening:${test.test}`;
   const sections = ["start", "trial", "end"];
-  let state = null, player = null, rows = [], shownAt = 0, shortcuts = true;
+  let state = null, player = null, rows = [], shownAt = 0, away = false, shortcuts = true;
 
   /* Kept answers: {current: state or null, done: [states]}. */
   const kept = () => {
@@ -134,7 +134,7 @@
   const number = (index) => `version ${index + 1}`;
   const countTime = () => {
     const now = performance.now();
-    if (!$$("trial").hidden && state && state.at < state.pages.length && !document.hidden) { page().page_s += (now - shownAt) / 1000; }
+    if (!$$("trial").hidden && state && state.at < state.pages.length && !away) { page().page_s += (now - shownAt) / 1000; }
     shownAt = now;
   };
   const close = () => {
@@ -325,7 +325,8 @@
   };
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden && player) { document.hidden = false; }
+    countTime();
+    away = document.hidden;
   });
   window.addEventListener("pagehide", () => { countTime(); save(); });
   start();
