@@ -1,6 +1,6 @@
 """The floor: read all tracks with soundfile, add them up in NumPy, write 24-bit WAV. No processing at all.
 
-    python benchmarks/floor.py FOLDER OUT.wav
+python benchmarks/floor.py FOLDER OUT.wav
 """
 
 from __future__ import annotations

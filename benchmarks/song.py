@@ -140,7 +140,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     asked = parser.parse_args()
     make_song(asked.folder, tracks=asked.tracks, seconds=asked.seconds)
-    plan = make_plan(asked.folder, asked.folder.parent / f"{asked.folder.name}.plan.json", seconds=asked.seconds)
+    plan = make_plan(
+        asked.folder, asked.folder.parent / f"{asked.folder.name}.plan.json", seconds=asked.seconds
+    )
     every = [settings(i) for i in range(asked.tracks)]
     (asked.folder.parent / f"{asked.folder.name}.settings.json").write_text(json.dumps(every))
     print(plan)

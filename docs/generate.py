@@ -15,7 +15,9 @@ import dataclasses
 import re
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from inspect import getdoc, getsource
 from itertools import pairwise
 from pathlib import Path
@@ -87,64 +89,12 @@ def _prose(text: str) -> str:
     return text.replace("``", "`")
 
 
-SHORT: Final[Mapping[str, str]] = {
-    "name": "Name of the strip.",
-    "integrated_lufs": "Gated loudness of the whole (BS.1770).",
-    "loudness_range_lu": "How far loud and soft passages lie apart (EBU Tech 3342).",
-    "max_momentary_lufs": "Loudest 400 ms.",
-    "max_short_term_lufs": "Loudest 3 s.",
-    "true_peak_dbtp": "Highest peak of the waveform between the samples, too.",
-    "sample_peak_db": "Highest sample.",
-    "active_ratio": "Share of the time in which it plays.",
-    "centroid_hz": "Where the middle of the spectrum lies.",
-    "spread_hz": "How wide the spectrum is around the centroid.",
-    "flatness": "0 a tone, 1 white noise.",
-    "rolloff_hz": "Below it lies most of the power.",
-    "flux": "How much the spectrum changes from frame to frame.",
-    "onset_times_s": "Where notes and strokes begin.",
-    "onset_rate_hz": "Onsets per second.",
-    "correlation": "Of left and right: 1 the same, 0 unrelated, -1 inverted.",
-    "clipped_runs": "How many runs of three or more samples at full scale there are.",
-    "tempo_bpm": "Tempo, where the onsets tell one.",
-    "duration_s": "Length of the song.",
-    "plr_lu": "True peak minus integrated loudness.",
-    "rms_db": "Mean over the channels.",
-    "crest_db": "Peak minus RMS.",
-    "dc": "Mean of the samples.",
-    "clipped_at_s": "Where the runs begin; the first hundred.",
-    "imbalance": "(right - left) / (right + left) in energy, -1 to 1.",
-    "kind": "What the strip is.",
-    "polarity_inverted": "Whether the signal is turned upside down.",
-    "inserts": "The effects, in order.",
-    "gain_db": "The fader; -96 is off.",
-    "pan": "-1 left, 0 center, 1 right.",
-    "muted": "Whether it is silent.",
-    "sends": "Copies to buses and returns.",
-    "delay_ms": "Delay before everything else.",
-    "file": "File or files the track is made of.",
-    "instrument": "What plays.",
-    "role": "lead, foreground or background.",
-    "confidence": "How sure that is, 0 to 1.",
-    "evidence": "Where it comes from.",
-    "channels": "1 mono, 2 stereo.",
-    "frames": "Length.",
-    "checksum": "Of the decoded samples; tells whether it is the same audio.",
-    "group": "What several microphones of one source share.",
-    "text": "Why, in a sentence.",
-    "to": "Where the copy goes.",
-    "pre_fader": "Whether it is taken before the fader.",
-    "times_s": "Where on the song's time line; they must rise.",
-    "values": "What the control is there.",
-    "slot": "Name of the place in the chain.",
-    "effect": "Kind and parameters, see the effects.",
-    "tracks": "The features of each track by its name.",
-    "pairs": "Microphones that carry the same source.",
-    "reference": "The one that hears it first.",
-    "other": "The one that hears it later.",
-    "inverted": "Whether their polarity differs.",
-    "extra": "More that third parties may add.",
-}
-"""What fields mean whose docstrings leave it to the name; a field's own docstring comes first."""
+@cache
+def meanings(table_name: str) -> dict[str, str]:
+    """Meanings that docstrings leave to the name, from ``meanings.toml``: ``fields`` or ``parameters``."""
+    found: dict[str, str] = tomllib.loads((DOCS / "meanings.toml").read_text("utf-8"))[table_name]
+    return found
+
 
 # ------------------------------------------------------------------ effects
 
@@ -178,7 +128,8 @@ def _latency_frames(cls: type[Any]) -> int:
 
 
 def _parameters(cls: type[Any], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    docs, ranges = attribute_docs(cls), cls.ranges()
+    known, ranges = meanings("parameters"), cls.ranges()
+    docs = known | attribute_docs(cls)
     for field in dataclasses.fields(cls):
         if field.name == "sections" and field.default == ():
             from tonmeister.effects.equalizer import MOST_SECTIONS, EqSection
@@ -188,7 +139,12 @@ def _parameters(cls: type[Any], prefix: str = "") -> Iterator[tuple[str, str, st
             continue
         allowed = ranges.get(field.name)
         shown = str(allowed) if allowed is not None else _kind(field)
-        yield f"`{prefix}{field.name}`", _value(field.default), shown, _prose(docs.get(field.name, ""))
+        yield (
+            f"`{prefix}{field.name}`",
+            _value(field.default),
+            shown,
+            _prose(docs.get(field.name) or known.get(f"{cls.kind}.{field.name}", "")),
+        )
 
 
 def _kind(field: dataclasses.Field[Any]) -> str:
@@ -238,7 +194,7 @@ def fields_part(name: str) -> str:
 
 
 def _fields(cls: type[Any]) -> str:
-    docs = SHORT | attribute_docs(cls)
+    docs = meanings("fields") | attribute_docs(cls)
     rows = [
         (f"`{f.name}`", _type(str(f.type)), _unit(f.name), _prose(docs.get(f.name, "")))
         for f in dataclasses.fields(cls)
@@ -306,7 +262,6 @@ def instruments_part() -> str:
 
 def languages_part() -> str:
     """The languages whose words for instruments are known."""
-    import tomllib
     from importlib.resources import files
 
     data = tomllib.loads(files("tonmeister.naming").joinpath("tokens.toml").read_text("utf-8"))

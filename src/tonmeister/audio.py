@@ -184,11 +184,13 @@ class AudioReader:
 
     def read(self, frames: int) -> FloatArray:
         """The next (channels, <= frames), always full until the end of the file."""
-        while self._pending.shape[1] < frames and not self._ended:
-            block = self._next(frames - self._pending.shape[1])
-            self._pending = np.concatenate([self._pending, block], axis=1) if self._pending.size else block
-        block, self._pending = self._pending[:, :frames], self._pending[:, frames:]
-        return np.ascontiguousarray(block)
+        pieces, held = [self._pending], self._pending.shape[1]
+        while held < frames and not self._ended:
+            pieces.append(self._next(frames - held))
+            held += pieces[-1].shape[1]
+        joined = pieces[-1] if held == pieces[-1].shape[1] else np.concatenate(pieces, axis=1)
+        self._pending = joined[:, frames:]
+        return np.ascontiguousarray(joined[:, :frames])
 
     def read_into(self, target: FloatArray) -> int:
         """Fill `target` (channels, frames), what is behind the end with zeros; how many frames there were."""

@@ -31,7 +31,7 @@ from tonmeister.errors import BadInputError, nearest
 from tonmeister.plan import MixPlan
 from tonmeister.strip import PARAMETERS, Curve, Strip
 
-__all__ = ["Move", "apply_locks", "apply_moves", "lock_decisions", "parse_move"]
+__all__ = ["Move", "apply_locks", "apply_moves", "fixed_controls", "lock_decisions", "parse_move"]
 
 _MOVE: Final = re.compile(r"^(?P<path>.+?)\s*(?P<how>\+=|-=|=)\s*(?P<value>.*)$", re.DOTALL)
 _SWITCH: Final = {
@@ -85,6 +85,22 @@ def apply_moves(plan: MixPlan, moves: Iterable[Move]) -> MixPlan:
         strip, control = _split(plan, move)
         plan = plan.with_decisions([_decision(plan, strip, control, move)])
     return plan
+
+
+def fixed_controls(moves: Iterable[Move], tracks: Iterable[str]) -> list[Decision]:
+    """The moves that put a track's fader, pan or mute at a value, whatever an engine decides."""
+    folded = {name.casefold(): name for name in tracks}
+    fixed: list[Decision] = []
+    for move in moves:
+        strip, _, control = move.path.rpartition(".")
+        name = folded.get(strip.strip().casefold())
+        if name is None or move.how != "=":
+            continue
+        if control.strip() == "muted":
+            fixed.append(Mute(name, _switch(move), reason=_ASKED))
+        elif control.strip() in ("gain_db", "pan"):
+            fixed.append(_fader(Strip(name), control.strip(), move))
+    return fixed
 
 
 def lock_decisions(locks: Iterable[str], strips: Iterable[str]) -> list[Lock]:

@@ -13,12 +13,12 @@ from pathlib import Path
 from tonmeister.analysis import analyze
 from tonmeister.decisions import Decision
 from tonmeister.engines import load_engine
-from tonmeister.engines.base import split_options
+from tonmeister.engines.base import decide_with, split_options
 from tonmeister.errors import BadInputError
 from tonmeister.features import MultitrackFeatures
 from tonmeister.finish import Finished, finish
 from tonmeister.loading import load_multitrack
-from tonmeister.moves import Move, apply_moves, lock_decisions
+from tonmeister.moves import Move, apply_moves, fixed_controls, lock_decisions
 from tonmeister.multitrack import Multitrack
 from tonmeister.plan import MixPlan, TrackRecord
 from tonmeister.render import Section
@@ -115,8 +115,10 @@ def decide(
     per_engine = split_options(names, options or {})
     decisions: list[Decision] = list(_kept(base, locks))
     decisions += lock_decisions((*multitrack.locks, *locks), (*multitrack.names, *_made_strips(base)))
+    settled = (*decisions, *fixed_controls(moves, multitrack.names))
     for name in names:
-        decisions += load_engine(name, per_engine[name], seed=seed).decide(multitrack, features)
+        engine_of_turn = load_engine(name, per_engine[name], seed=seed)
+        decisions += decide_with(engine_of_turn, multitrack, features, settled)
     target = target or parse_target(DEFAULT_TARGET)
     plan = MixPlan.of(
         decisions,

@@ -36,7 +36,7 @@ __all__ = [
     "split_master",
 ]
 
-BLOCK_FRAMES = 16384
+BLOCK_FRAMES = 32768
 
 
 def render(

@@ -13,6 +13,7 @@ from tonmeister.analysis.onsets import BandEnergies
 from tonmeister.analysis.pairs import Excerpts
 from tonmeister.analysis.spectra import SpectrumMeter
 from tonmeister.dsp.cell_kernels import clipped_runs
+from tonmeister.dsp.fingerprint import Fingerprint
 from tonmeister.errors import AudioFileError
 from tonmeister.units import FloatArray
 
@@ -31,7 +32,7 @@ class Faults:
         self._position = 0
         self._runs = np.zeros(channels, np.int64)
         self._starts = np.zeros(CLIP_LIMIT, np.int64)
-        self._hashes = [hashlib.blake2b(digest_size=16) for _ in range(channels if checksum else 0)]
+        self._hashes = [Fingerprint() for _ in range(channels if checksum else 0)]
         self.clipped_runs = 0
 
     def update(self, block: FloatArray) -> None:
@@ -42,7 +43,7 @@ class Faults:
             state = (self._runs, self._starts, self.clipped_runs)
             self.clipped_runs = int(clipped_runs(block, self._position, *state))
         for channel, channel_hash in enumerate(self._hashes):
-            channel_hash.update(np.ascontiguousarray(block[channel]).data)
+            channel_hash.update(block[channel])
         self._position += block.shape[1]
 
     def _refuse(self, block: FloatArray) -> None:

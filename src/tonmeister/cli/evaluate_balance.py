@@ -53,9 +53,10 @@ def command(songs: tuple[Path, ...], settings: dict[str, Any], seed: int, **aske
     from tonmeister.evaluation.pages import balance_page, balance_to_dict
 
     check_report(asked["report"], asked["overwrite"])
-    names = _engines(asked["engines"])
+    names, left_out = _engines(asked["engines"])
     options = _options(names, asked["options"], seed)
     screen = Screen.of(settings)
+    screen.notes(left_out)
     store = None if asked["no_cache"] else ScoreStore()
     with screen.progress() as bars:
         loaded = _load(songs, asked, seed, store)
@@ -75,19 +76,26 @@ def _load(songs: tuple[Path, ...], asked: dict[str, Any], seed: int, store: Scor
     ]
 
 
-def _engines(text: str | None) -> list[str]:
-    """The engines asked for, else all that can be loaded."""
-    from tonmeister.engines.base import ENGINES
-    from tonmeister.errors import BadInputError
+def _engines(text: str | None) -> tuple[list[str], list[str]]:
+    """The engines asked for, else all that can be loaded; and what was left out."""
+    from tonmeister.engines.base import ENGINES, load_engine
+    from tonmeister.errors import BadInputError, TonmeisterError
 
-    if text is None:
-        return list(ENGINES)
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise BadInputError(
-            f"--engines {text!r}: names no engine: write for example --engines textbook,adaptive"
-        )
-    return names
+    if text is not None:
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        if not names:
+            raise BadInputError(
+                f"--engines {text!r}: names no engine: write for example --engines textbook,adaptive"
+            )
+        return names, []
+    names, left_out = [], []
+    for name in ENGINES:
+        try:
+            load_engine(name)
+            names.append(name)
+        except (ImportError, TonmeisterError) as error:
+            left_out.append(f"engine {name}: left out ({error})")
+    return names, left_out
 
 
 def _options(names: list[str], texts: tuple[str, ...], seed: int) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tonmeister.dsp.jit import kernel
+from tonmeister.dsp.jit import summing_kernel
 from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["SHAPES", "band_powers", "spectrum_shapes"]
@@ -23,7 +23,7 @@ AUDIBLE_HIGH_HZ = 20_000.0
 NOTHING = 1e-30
 
 
-@kernel
+@summing_kernel
 def band_powers(
     spectra: NDArray[np.complex64],
     scale: float,
@@ -65,7 +65,7 @@ def band_powers(
             bands[frame, band] = value
 
 
-@kernel
+@summing_kernel
 def _moments(magnitude: DoubleArray, low: int, high: int, bin_hz: float, shape: FloatArray) -> None:
     weight, first, second = 0.0, 0.0, 0.0
     for k in range(low, high):
@@ -78,7 +78,7 @@ def _moments(magnitude: DoubleArray, low: int, high: int, bin_hz: float, shape: 
     shape[1] = math.sqrt(max(variance, 0.0)) * bin_hz
 
 
-@kernel
+@summing_kernel
 def _flux(magnitude: DoubleArray, low: int, high: int, previous: DoubleArray) -> float:
     norm = 0.0
     for k in range(low, high):
@@ -93,7 +93,7 @@ def _flux(magnitude: DoubleArray, low: int, high: int, previous: DoubleArray) ->
     return math.sqrt(0.5 * distance)
 
 
-@kernel
+@summing_kernel
 def _flatness(power: DoubleArray, low: int, high: int) -> float:
     """Geometric over arithmetic mean; one logarithm serves the product of eight bins."""
     total = 0.0
@@ -112,7 +112,7 @@ def _flatness(power: DoubleArray, low: int, high: int) -> float:
     return members * math.exp(logarithms / members)
 
 
-@kernel
+@summing_kernel
 def _rolloff_bin(power: DoubleArray) -> int:
     total = 0.0
     for k in range(len(power)):
@@ -124,7 +124,7 @@ def _rolloff_bin(power: DoubleArray) -> int:
     return k
 
 
-@kernel
+@summing_kernel
 def spectrum_shapes(power: DoubleArray, bin_hz: float, previous: DoubleArray, shapes: FloatArray) -> None:
     """Fill `shapes` (frames, 5) from `power` (frames, bins).
 

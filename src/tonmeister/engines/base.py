@@ -12,7 +12,7 @@ import importlib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Protocol, cast
+from typing import Any, ClassVar, Final, Protocol, cast, runtime_checkable
 
 from tonmeister.decisions import Decision
 from tonmeister.errors import BadInputError, nearest
@@ -32,6 +32,24 @@ class MixEngine(Protocol):
     def decide(self, multitrack: Multitrack, features: MultitrackFeatures) -> Iterable[Decision]: ...
 
 
+@runtime_checkable
+class AttentiveEngine(Protocol):
+    """An engine that works around what a person settled; others are simply overruled by it."""
+
+    def decide_around(
+        self, multitrack: Multitrack, features: MultitrackFeatures, settled: Sequence[Decision]
+    ) -> Iterable[Decision]: ...
+
+
+def decide_with(
+    engine: MixEngine, multitrack: Multitrack, features: MultitrackFeatures, settled: Sequence[Decision]
+) -> Iterable[Decision]:
+    """What `engine` decides; `settled` is what a person decided or locked before."""
+    if isinstance(engine, AttentiveEngine):
+        return engine.decide_around(multitrack, features, settled)
+    return engine.decide(multitrack, features)
+
+
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
     """A line of the list of engines."""
@@ -46,6 +64,11 @@ ENGINES: Final[Mapping[str, EngineInfo]] = {
         "tonmeister.engines.textbook:TextbookEngine",
         "rules from audio books on instrument tags and simple measurements (default)",
         "De Man & Reiss, AES 135 (2013)",
+    ),
+    "asp": EngineInfo(
+        "tonmeister.engines.asp:AspEngine",
+        "rules and preferences as a logic program; the best mix that obeys them, or several",
+        "Everardo, SMC 2017",
     ),
     "sum": EngineInfo(
         "tonmeister.engines.baselines:SumEngine",

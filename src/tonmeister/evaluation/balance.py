@@ -217,11 +217,9 @@ class _PlaceMeter:
 
     def __init__(self, sample_rate: int) -> None:
         self._loudness = LoudnessMeter(sample_rate, 2)
-        self._energy = np.zeros(2)
 
     def update(self, block: FloatArray) -> None:
-        self._loudness.update(block)
-        self._energy += np.einsum("cn,cn->c", block, block, dtype=np.float64)
+        self._loudness.meter.update(np.ascontiguousarray(block, np.float32))  # without the true peak
 
     @property
     def lufs(self) -> float | None:
@@ -229,7 +227,7 @@ class _PlaceMeter:
 
     @property
     def pan(self) -> float | None:
-        left, right = self._energy
+        left, right = self._loudness.meter.cells()[:, :, 1].sum(0)
         total = left + right
         return float(2 / math.pi * np.arcsin(np.clip((right - left) / total, -1, 1))) if total > 0 else None
 

@@ -39,12 +39,15 @@ class BssScores:
 
 def bss_eval(references: DoubleArray, estimates: DoubleArray, *, window: int, hop: int) -> BssScores:
     """Of arrays (sources, channels, frames); windows of `window` frames every `hop`."""
-    sources = len(references)
-    correlations = _reference_correlations(references)
-    crossed = _cross_correlations(references, estimates)
-    everything = [_filters(correlations, crossed, slice(None), k) for k in range(sources)]
-    alone = [_filters(correlations, crossed, slice(k, k + 1), k) for k in range(sources)]
-    starts = _starts(references.shape[-1], window, hop)
+    sources, frames = len(references), references.shape[-1]
+    gram, crossed = _reference_correlations(references), _cross_correlations(references, estimates)
+    length = _length(min(window, frames))
+    everything = _responses(_filters(gram, crossed), length)
+    alone = [
+        _responses(_filters(gram[k : k + 1, :, :, k : k + 1], crossed[k : k + 1, :, :, k : k + 1]), length)
+        for k in range(sources)
+    ]
+    starts = _starts(frames, window, hop)
     scores = np.full((4, sources, len(starts)), np.nan)
     for number, start in enumerate(starts):
         frame = slice(start, start + window)
@@ -98,39 +101,42 @@ def _cross_correlations(references: DoubleArray, estimates: DoubleArray) -> Doub
     return crossed.reshape(sources, channels, FILTER_FRAMES, sources, channels)
 
 
-def _filters(gram: DoubleArray, crossed: DoubleArray, chosen: slice, estimate: int) -> DoubleArray:
-    """Least-squares filters from the chosen references to one estimate; shape (s, c, L, c')."""
-    inner = gram[chosen, :, :, chosen]
-    shape = inner.shape[:3]
+def _filters(gram: DoubleArray, crossed: DoubleArray) -> DoubleArray:
+    """Least-squares filters from all given references to each estimate; shape (s', c', s, c, L)."""
+    shape = gram.shape[:3]
     size = int(np.prod(shape))
-    matrix = inner.reshape(size, size)
+    matrix = gram.reshape(size, size)
     matrix = matrix + np.eye(size) * (RIDGE * float(np.trace(matrix)) / size)
-    wanted = crossed[chosen, :, :, estimate].reshape(size, -1)
-    return np.asarray(np.linalg.solve(matrix, wanted).reshape(*shape, -1))
+    solved = np.linalg.solve(matrix, crossed.reshape(size, -1))
+    return np.asarray(np.moveaxis(solved.reshape(*shape, *crossed.shape[3:]), (3, 4), (0, 1)))
+
+
+def _responses(filters: DoubleArray, length: int) -> Spectra:
+    """Frequency responses of the filters; shape (s', c', s, c, bins)."""
+    return np.asarray(np.fft.rfft(filters, length))
 
 
 def _frame_scores(
-    reference: DoubleArray, estimate: DoubleArray, everything: list[DoubleArray], alone: list[DoubleArray]
+    reference: DoubleArray, estimate: DoubleArray, everything: Spectra, alone: list[Spectra]
 ) -> DoubleArray:
     """The four values of every source in one frame; shape (4, sources)."""
     frames = reference.shape[-1]
-    out = frames + FILTER_FRAMES - 1
-    length = _length(frames)
+    out, length = frames + FILTER_FRAMES - 1, _length(frames)
     spectra = np.fft.rfft(reference, length)
     scores = np.empty((4, len(reference)))
     for k in range(len(reference)):
         true = np.pad(reference[k], ((0, 0), (0, FILTER_FRAMES - 1)))
         given = np.pad(estimate[k], ((0, 0), (0, FILTER_FRAMES - 1)))
-        own = _projected(spectra[k : k + 1], alone[k], length, out)
+        own = _projected(spectra[k : k + 1], alone[k][0], length, out)
         full = _projected(spectra, everything[k], length, out)
         scores[:, k] = _ratios(true, own - true, full - own, given - full)
     return scores
 
 
-def _projected(spectra: Spectra, filters: DoubleArray, length: int, out: int) -> DoubleArray:
+def _projected(spectra: Spectra, responses: Spectra, length: int, out: int) -> DoubleArray:
     """Filtered references added up; shape (channels, out)."""
-    response = np.fft.rfft(np.moveaxis(filters, 2, -1), length)  # (s, c, c', bins)
-    return np.asarray(np.fft.irfft(np.einsum("scf,scdf->df", spectra, response), length)[:, :out])
+    summed = [np.einsum("scf,scf->f", spectra, response) for response in responses]
+    return np.asarray(np.fft.irfft(np.stack(summed), length)[:, :out])
 
 
 def _ratios(

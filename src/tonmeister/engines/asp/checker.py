@@ -8,18 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tonmeister.engines.asp.facts import (
-    SHARE_UNIT,
-    Facts,
-    Source,
-    level_weight,
-    outermost,
-    tolerances,
-)
+from tonmeister.engines.asp.bands import erb_bands
+from tonmeister.engines.asp.contests import Contest
+from tonmeister.engines.asp.facts import SHARE_UNIT, Facts, Source, level_weight, outermost, tilt, tolerances
 from tonmeister.engines.asp.knowledge import KnownRule, known_rules, number, numbers
 from tonmeister.engines.asp.program import Answer
 from tonmeister.units import db_to_gain
@@ -79,7 +74,7 @@ def check(facts: Facts, standing: Standing, *, off: frozenset[str] = frozenset()
 
 def costs(findings: list[Finding]) -> dict[int, int]:
     """What the preferences cost by priority."""
-    total: Counter[int] = Counter({p: 0 for p in (4, 3, 2, 1)})
+    total: Counter[int] = Counter(dict.fromkeys((4, 3, 2, 1), 0))
     for finding in findings:
         if not finding.rule.hard:
             total[finding.rule.priority] += finding.cost * finding.rule.cost
@@ -277,31 +272,29 @@ def _room_for_owner(case: _Case) -> Iterator[str] | None:
 
 
 def _without_owner(case: _Case) -> Iterator[tuple[str, list[str]]]:
-    from tonmeister.engines.asp.bands import erb_bands
-
-    for band in sorted({c.band for c in case.facts.contests}):
-        here = [
-            c for c in case.facts.contests if c.band == band and {c.track, c.rival} <= case.by_number.keys()
-        ]
-        contenders = sorted({n for c in here for n in (c.track, c.rival)})
-        if contenders and not any(_has_room(case, owner, here) for owner in contenders):
+    for band, contests in _contests_by_band(case).items():
+        contenders = sorted({n for c in contests for n in (c.track, c.rival)})
+        if not any(_has_room(case, owner, contests) for owner in contenders):
             names = [case.by_number[n].name for n in contenders]
             yield f"{erb_bands()[band].center_hz:.0f} Hz", names
 
 
-def _has_room(case: _Case, owner: int, contests: list[object]) -> bool:
-    from tonmeister.engines.asp.contests import Contest
+def _contests_by_band(case: _Case) -> dict[int, list[Contest]]:
+    found: dict[int, list[Contest]] = defaultdict(list)
+    for contest in case.facts.contests:
+        if {contest.track, contest.rival} <= case.by_number.keys():
+            found[contest.band].append(contest)
+    return dict(sorted(found.items()))
 
+
+def _has_room(case: _Case, owner: int, contests: Sequence[Contest]) -> bool:
     for contest in contests:
-        assert isinstance(contest, Contest)
         if contest.track != owner or not _meet(case, owner, contest.rival):
             continue
         relief = max(case.tone(owner, contest.band), 0.0) - min(case.tone(contest.rival, contest.band), 0.0)
         if relief < contest.need_db - case.tone_slack_db:
             return False
-    return case.standing.exact is False or all(
-        case.tone(owner, c.band) >= 0.0 for c in contests if isinstance(c, Contest)
-    )
+    return not case.standing.exact or all(case.tone(owner, c.band) >= 0.0 for c in contests)
 
 
 def _meet(case: _Case, t: int, u: int) -> bool:
@@ -364,8 +357,6 @@ def _wanted_level(case: _Case) -> Iterator[tuple[int, str]]:
 
 
 def _balance(case: _Case) -> Iterator[tuple[int, str]]:
-    from tonmeister.engines.asp.facts import tilt
-
     for band, center_hz in enumerate(numbers("balance.bands")):
         lean = sum(tilt(s.shares[band], case.place(s)) for s in case.sources)
         side = "right" if lean > 0 else "left"
@@ -403,8 +394,19 @@ def _wanted_depth(case: _Case) -> Iterator[tuple[int, str]]:
 
 
 def _lead_owns(case: _Case) -> Iterator[tuple[int, str]]:
-    """Bands whose only possible owners are not the most important of their contenders."""
-    yield 0, ""
+    """The least that the possible owners of each band cost."""
+    for band, contests in _contests_by_band(case).items():
+        contenders = sorted({n for c in contests for n in (c.track, c.rival)})
+        owners = [n for n in contenders if _has_room(case, n, contests)] or contenders
+        price = min(_ownership(case, owner, contenders) for owner in owners)
+        yield price, f"{erb_bands()[band].center_hz:.0f} Hz belongs to {case.by_number[owners[0]].name}"
+
+
+def _ownership(case: _Case, owner: int, contenders: Sequence[int]) -> int:
+    mine, others = case.by_number[owner], [case.by_number[n] for n in contenders if n != owner]
+    past_lead = not mine.lead and any(o.lead for o in others)
+    past_foreground = mine.background and any(not o.background for o in others)
+    return int(past_lead) + int(past_foreground)
 
 
 def _least_processing(case: _Case) -> Iterator[tuple[int, str]]:

@@ -17,12 +17,12 @@ import numpy as np
 
 from tonmeister.engines.asp.bands import balance_shares, low_share
 from tonmeister.engines.asp.contests import Contest, find_contests, hidden_shares
-from tonmeister.engines.asp.knowledge import kind_of, number, numbers, role_level, whole
-from tonmeister.engines.prediction import predicted_lufs
+from tonmeister.engines.asp.knowledge import kind_of, number, numbers, whole
+from tonmeister.engines.asp.wants import Want, wanted_levels
 from tonmeister.features import MultitrackFeatures, TrackFeatures
 from tonmeister.multitrack import Multitrack, Track
 from tonmeister.units import db_to_gain, gain_to_db
-from tonmeister.vocabulary import is_a, parents
+from tonmeister.vocabulary import parents
 
 __all__ = ["AMPLITUDE_UNIT", "SHARE_UNIT", "Facts", "Pin", "Source", "facts_of", "program_facts"]
 
@@ -56,9 +56,9 @@ class Source:
     """A stereo recording with an image of its own."""
     side: str
     """``left`` or ``right`` where the name says so, else ''."""
-    target_lu: float
+    want: Want
     want_level: int
-    level_source: str
+    """The wanted step of the ladder."""
     want_at: int | None
     want_width: int
     place_source: str
@@ -134,9 +134,9 @@ def facts_of(
         return Facts((), (0,), _places())
     song = _Song(tracks, [features[t.name] for t in tracks], profile, dict(pins or {}))
     sources = tuple(song.source(i) for i in range(len(tracks)))
-    if profile == "faithful":
-        masks, contests = (), ()
-    else:
+    masks: tuple[tuple[int, int, int], ...] = ()
+    contests: tuple[Contest, ...] = ()
+    if profile == "improved":
         order = [list(features.tracks).index(t.name) for t in tracks]
         hidden = np.asarray(features.masking, dtype=np.float64)[np.ix_(order, order)]
         masks = _masks(hidden_shares(hidden, song.measured))
@@ -163,14 +163,13 @@ class _Song:
         self._faithful = profile == "faithful"
         self._peaks_db = [_peak_db(m) for m in measured]
         self._lufs = [m.integrated_lufs or 0.0 for m in measured]
-        rise = [db_to_gain(p - l) for p, l in zip(self._peaks_db, self._lufs, strict=True)]
+        rise = [db_to_gain(p - lufs) for p, lufs in zip(self._peaks_db, self._lufs, strict=True)]
         self.reference_lufs = -gain_to_db(float(np.mean(rise)))
-        self._targets = _targets(tracks, measured)
+        self._offsets = wanted_levels(tracks, measured)
         self._amplitudes = [
             1.0 if self._faithful else db_to_gain(p + self._reference_db(i))
             for i, p in enumerate(self._peaks_db)
         ]
-        self.ladder = ()
         self._wants = self._wanted()
         self.ladder = self._ladder()
         self.common_db = self._common_db()
@@ -182,11 +181,11 @@ class _Song:
         return -self._peaks_db[index] if self._faithful else self.reference_lufs - self._lufs[index]
 
     def _wanted(self) -> list[int]:
-        """round(c + target), c so that the peaks at the wanted levels add up to the middle of their window."""
-        total = sum(a * db_to_gain(t[0]) for a, t in zip(self._amplitudes, self._targets, strict=True))
+        """round(c + offset), c so that the peaks at the wanted levels add up to the middle of their window."""
+        total = sum(a * db_to_gain(w.offset_lu) for a, w in zip(self._amplitudes, self._offsets, strict=True))
         middle_db = gain_to_db(math.sqrt(number("amplitude.least") * number("amplitude.most")))
         center_db = middle_db - gain_to_db(total)
-        return [round(center_db + target) for target, _ in self._targets]
+        return [round(center_db + want.offset_lu) for want in self._offsets]
 
     def _ladder(self) -> tuple[int, ...]:
         count = len(self.tracks)
@@ -223,9 +222,8 @@ class _Song:
             core=kind.core,
             image=measured.channels > 1 and (measured.width is None or measured.width > _IMAGE_WIDTH),
             side=next((s for s in ("left", "right") if s in track.attributes), ""),
-            target_lu=self._targets[index][0],
+            want=self._offsets[index],
             want_level=self._wants[index],
-            level_source=self._targets[index][1],
             want_at=0 if lead else kind.at,
             want_width=kind.width_of_several if several else kind.width,
             place_source=kind.place_source,
@@ -243,44 +241,6 @@ class _Song:
 def _peak_db(measured: TrackFeatures) -> float:
     peak = measured.sample_peak_db if measured.sample_peak_db is not None else measured.true_peak_dbtp
     return 0.0 if peak is None else float(peak)
-
-
-def _targets(tracks: Sequence[Track], measured: Sequence[TrackFeatures]) -> list[tuple[float, str]]:
-    """(LU against the lead, source) of every track; tracks that share a row of the tables share its level."""
-    alone = [_target(track) for track in tracks]
-    sharing: dict[str, list[int]] = defaultdict(list)
-    for index, track in enumerate(tracks):
-        if key := _shared_by(track):
-            sharing[key].append(index)
-    found = list(alone)
-    for members in sharing.values():
-        excess_lu = _excess_lu([measured[i] for i in members])
-        for i in members:
-            found[i] = (alone[i][0] - excess_lu, alone[i][1])
-    return found
-
-
-def _target(track: Track) -> tuple[float, str]:
-    kind = kind_of(track.instrument)
-    if track.role == "lead" or kind.level_lu is None:
-        return role_level(track.role, track.instrument)
-    return kind.level_lu, kind.level_source
-
-
-def _shared_by(track: Track) -> str:
-    """What shares one level: the tracks of a row of measured sources, or the microphones of a group."""
-    kind = kind_of(track.instrument)
-    if track.role != "lead" and kind.level_lu is not None:
-        return f"row {kind.level_class}"
-    return f"group {track.group}" if track.group else ""
-
-
-def _excess_lu(measured: Sequence[TrackFeatures]) -> float:
-    """How much louder equally loud tracks are together than one of them, as they play together."""
-    if len(measured) < 2:
-        return 0.0
-    gains_db = [-(m.integrated_lufs or 0.0) for m in measured]
-    return max(0.0, predicted_lufs([m.momentary_lufs for m in measured], gains_db) or 0.0)
 
 
 def _places() -> tuple[int, ...]:
@@ -459,8 +419,3 @@ def tilt(share: int, place: float) -> int:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def is_kit(source: Source) -> bool:
-    """Whether a track belongs to the drum kit."""
-    return is_a(source.instrument, "drums")

@@ -6,6 +6,7 @@ Rules live in the ``.lp`` files, each with a block of comments that begins with 
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -21,12 +22,14 @@ __all__ = [
     "PROGRAM_FILES",
     "Kind",
     "KnownRule",
+    "RoleLevel",
     "kind_of",
     "known_rules",
     "number",
     "numbers",
     "program_path",
     "role_level",
+    "role_step",
     "rule_names",
     "whole",
 ]
@@ -134,6 +137,8 @@ class Kind:
 
     level_lu: float | None
     """Against the lead; None leaves it to the role."""
+    level_spread_lu: float
+    """How much that differs between songs."""
     level_class: str
     """The word of the table's row: tracks with one word share the level."""
     level_source: str
@@ -160,6 +165,7 @@ def kind_of(instrument: str) -> Kind:
     width = int(place.get("width", 0))
     return Kind(
         level_lu=_against_lead(level) if level else None,
+        level_spread_lu=_spread(level) if level else 0.0,
         level_class=level_word,
         level_source=level.get("source", ""),
         at=place.get("at"),
@@ -173,12 +179,27 @@ def kind_of(instrument: str) -> Kind:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RoleLevel:
+    """What a role says about a level."""
+
+    level_lu: float
+    spread_lu: float
+    source: str
+
+
 @cache
-def role_level(role: str, instrument: str) -> tuple[float, str]:
-    """(LU against the lead, source) for a track that only its role says something about."""
-    voice = role == "lead" and "voice" in parents(instrument)
-    row = _tables()["role_level"]["lead voice" if voice else role]
-    return float(row["value"]), str(row["source"])
+def role_level(row: str) -> RoleLevel:
+    """Against the lead; `row` is a role, or ``lead voice``."""
+    found = _tables()["role_level"][row]
+    return RoleLevel(float(found["value"]), float(found["spread"]), str(found["source"]))
+
+
+@cache
+def role_step(role: str) -> RoleLevel:
+    """Against equal loudness: the first guess for a track of that role."""
+    found = _tables()["role_step"][role]
+    return RoleLevel(float(found["value"]), float(found["spread"]), str(found["source"]))
 
 
 def _row(table: str, instrument: str) -> tuple[str, Mapping[str, Any]]:
@@ -190,6 +211,12 @@ def _row(table: str, instrument: str) -> tuple[str, Mapping[str, Any]]:
 def _against_lead(row: Mapping[str, Any]) -> float:
     above = _tables()["level"]["drums"]["value"] if row["relative_to"] == "drums" else 0.0
     return float(row["value"]) + float(above)
+
+
+def _spread(row: Mapping[str, Any]) -> float:
+    """The kit as a whole differs between songs as well as its parts within it."""
+    above = _tables()["level"]["drums"]["spread"] if row["relative_to"] == "drums" else 0.0
+    return math.hypot(float(row["spread"]), float(above))
 
 
 @cache

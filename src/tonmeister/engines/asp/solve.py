@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Limits", "Solution", "solve"]
 
 _ARGUMENTS: Final = (
-    "--configuration=trendy", "--opt-strategy=usc,oll,stratify", "--heuristic=Domain", "--rand-freq=0.01",
-    "--parallel-mode=1",
+    "--opt-strategy=usc,oll,stratify", "--heuristic=Domain", "--sign-def=rnd", "--parallel-mode=1",
 )  # fmt: skip
-"""One thread: several would make the answer depend on chance. The seed steers one choice in a hundred."""
+"""One thread: several would make the answer depend on chance. The seed decides what is tried first."""
 _OBJECTIVES: Final = (5, 4, 3, 2, 1)
 
 
@@ -215,7 +214,11 @@ def _answer(symbols: Sequence[Any]) -> Answer:
 def _joined(done: Sequence[Solution]) -> Solution:
     """The parts as one mix; costs of one priority add up."""
     cost: Counter[int] = Counter(dict.fromkeys(_OBJECTIVES, 0))
-    levels, places, depths, tone, because = {}, {}, {}, {}, frozenset[tuple[str, int, str]]()
+    levels: dict[int, int] = {}
+    places: dict[int, int] = {}
+    depths: dict[int, int] = {}
+    tone: dict[tuple[int, int], int] = {}
+    because: frozenset[tuple[str, int, str]] = frozenset()
     for solution in done:
         cost.update(solution.cost)
         answer = solution.answer

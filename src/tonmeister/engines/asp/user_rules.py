@@ -68,7 +68,7 @@ def _checked(texts: Sequence[tuple[str, str]]) -> list[Statement]:
         uses += [(name, arity, f"{origin}:{line}") for name, arity, line in used]
     for name, arity, where in uses:
         _known(name, arity, heads, where)
-    spoken_of = frozenset(name for name, *_ in (*uses, *heads))
+    spoken_of = frozenset(u[0] for u in uses) | frozenset(h[0] for h in heads)
     return [Statement(text, origin, spoken_of) for text, origin in texts]
 
 

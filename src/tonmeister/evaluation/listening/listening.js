@@ -3,7 +3,7 @@
   const $$ = (id) => document.getElementById(id);
   const test = JSON.parse($$("test").textContent);
   const place = `tonmeister-listening:${test.test}`;
-  const sections = ["start", "trial", "end"];
+  const sections = ["start", "trial", "end"], LANES = 4, MARK_WIDTH = 5;
   let state = null, player = null, rows = [], shownAt = 0, away = false, shortcuts = true;
 
   /* Kept answers: {current: state or null, done: [states]}. */
@@ -115,7 +115,6 @@
       $$("level").value = state.level_db;
     }
     $$("save-all").hidden = !(going || before.done.length);
-    $$("progress").textContent = "";
     showLevel();
     show("start");
   };
@@ -145,7 +144,6 @@
     state.at = index;
     const now = page(), asked = test.criteria.find((one) => one.name === now.criterion);
     now.started_at = now.started_at || new Date().toISOString();
-    $$("progress").textContent = `Page ${index + 1} of ${state.pages.length}`;
     $$("trial-title").textContent = `${now.criterion}: page ${index + 1} of ${state.pages.length}`;
     $$("question").textContent = asked.question;
     $$("low").textContent = `0, ${asked.low}`;
@@ -153,9 +151,10 @@
     $$("comment").value = now.comment;
     $$("back").disabled = index === 0;
     $$("missing").hidden = true;
+    $$("status").textContent = "";
     document.querySelectorAll(".versions").forEach((one) => { one.hidden = one.dataset.song !== now.song; });
     arrange(now);
-    player = new Player(rows.map((row) => row.querySelector("audio")), { moved, heard, state: showState, failed });
+    player = new Player(rows.map((row) => row.querySelector("audio")), { moved, heard, failed, state: showState });
     player.loop = $$("loop").checked;
     player.setGain(gain(state.level_db));
     shownAt = performance.now();
@@ -177,7 +176,6 @@
       slider.value = score === null ? 50 : score;
       slider.oninput = () => rate(index);
       mark.textContent = String(index + 1);
-      mark.style.setProperty("--lane", String(index % 3));
       $$("axis").append(mark);
       showRating(index);
     });
@@ -193,16 +191,28 @@
     const slider = rows[index].querySelector("input"), { score } = page().answers[rows[index].dataset.condition];
     slider.setAttribute("aria-valuetext", score === null ? "not rated yet" : `${score} of 100`);
     rows[index].querySelector("output").textContent = score === null ? "not rated" : String(score);
-    const mark = $$("axis").children[index];
-    mark.style.left = `${score === null ? 50 : score}%`;
-    mark.classList.toggle("unrated", score === null);
+  };
+  /* The axis shows what is rated; marks that would cover each other stand one above the other. */
+  const showAxis = () => {
+    const lanes = Math.min(rows.length, LANES), taken = Array(lanes).fill(-Infinity);
+    const scores = page().order.map((name) => page().answers[name].score);
+    $$("axis").style.setProperty("--lanes", String(lanes));
+    [...scores.keys()].sort((one, other) => scores[one] - scores[other] || one - other).forEach((index) => {
+      const mark = $$("axis").children[index];
+      mark.hidden = scores[index] === null;
+      if (mark.hidden) { return; }
+      const free = taken.findIndex((end) => scores[index] - end >= MARK_WIDTH), lane = free < 0 ? index % lanes : free;
+      taken[lane] = scores[index];
+      mark.style.left = `${scores[index]}%`;
+      mark.style.setProperty("--lane", String(lane));
+    });
   };
   const orderText = () => {
     const rated = page().order.map((name, index) => [index, page().answers[name].score]).filter(([, score]) => score !== null);
     rated.sort((one, other) => other[1] - one[1]);
     return rated.length ? `Order so far, highest first: ${rated.map(([index, score]) => `${number(index)} (${score})`).join(", ")}.` : "Nothing is rated yet.";
   };
-  const showOrder = () => { $$("order").textContent = orderText(); };
+  const showOrder = () => { $$("order").textContent = orderText(); showAxis(); };
   const hear = (index) => {
     const answer = page().answers[rows[index].dataset.condition];
     if (player.playing && player.at === index) { player.pause(); return; }
@@ -264,7 +274,6 @@
   /* ---- the end ---- */
   const finish = () => {
     close();
-    $$("progress").textContent = "Done";
     $$("answers").value = csv([state]);
     $$("save-all").hidden = !kept().done.length;
     show("end");

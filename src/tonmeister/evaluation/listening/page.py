@@ -77,7 +77,7 @@ def _version_html(name: str, file: str) -> str:
         f'<label for="rate-{safe}">Rating of <span class="number">version</span></label>'
         f'<input type="range" id="rate-{safe}" min="{SCORE.minimum:g}" max="{SCORE.maximum:g}" step="1" '
         f'value="{middle:g}" aria-valuetext="not rated yet">'
-        f'<output for="rate-{safe}">not rated</output>'
+        f'<output aria-live="off" for="rate-{safe}">not rated</output>'
         f'<audio preload="none" src="{escape(file)}"></audio></li>'
     )
 

@@ -17,6 +17,7 @@ class Player {
       element.preservesPitch = false;
       element.onended = () => { if (index === this.at) { this.ended(); } };
       element.onerror = () => told.failed(index);
+      element.onloadedmetadata = () => told.moved(this.time);
       element.load();
     });
     this.quiet();
@@ -45,6 +46,10 @@ class Player {
     this.at = index;
     this.elements[index].playbackRate = 1;
     if (!this.playing) { this.quiet(); this.told.state(); return; }
+    if (this.elements[index].paused) { /* browsers that start only one sound at a time */
+      this.elements[index].currentTime = this.elements[old].currentTime;
+      this.start(index);
+    }
     this.fade(old, index);
     this.told.state();
   }
@@ -75,11 +80,11 @@ class Player {
     this.told.state();
   }
 
-  run() {
-    this.elements.forEach((element, index) => {
-      element.play().catch((error) => {
-        if (this.playing && error.name !== "AbortError") { this.pause(); this.told.failed(index); }
-      });
+  run() { this.elements.forEach((_, index) => this.start(index)); }
+
+  start(index) {
+    this.elements[index].play().catch((error) => {
+      if (this.playing && index === this.at && error.name !== "AbortError") { this.pause(); this.told.failed(index); }
     });
   }
 
@@ -108,7 +113,7 @@ class Player {
     if (!lead.paused && lead.readyState > 2) { this.told.heard(this.at, passed); }
     this.told.moved(lead.currentTime);
     this.elements.forEach((element, index) => {
-      if (index === this.at || element.readyState < 3 || element.seeking) { return; }
+      if (index === this.at || element.paused || element.readyState < 3 || element.seeking) { return; }
       const behind = lead.currentTime - element.currentTime;
       if (Math.abs(behind) > 0.3) {
         element.currentTime = lead.currentTime;
@@ -122,6 +127,10 @@ class Player {
     clearInterval(this.timer);
     this.fading += 1;
     this.playing = false;
-    this.elements.forEach((element) => { element.pause(); element.onended = null; element.onerror = null; element.preload = "none"; });
+    this.elements.forEach((element) => {
+      element.pause();
+      element.onended = element.onerror = element.onloadedmetadata = null;
+      element.preload = "none";
+    });
   }
 }

@@ -152,14 +152,6 @@ def prepare_test(
 
 
 def _check(songs: Sequence[Path], output: Path, settings: Settings, overwrite: bool) -> None:
-    if output.is_file():
-        raise BadInputError(f"{output}: is a file: give a folder")
-    if not overwrite and (there := [output / part for part in _PARTS if (output / part).exists()]):
-        raise BadInputError(f"{there[0]}: exists already: give another folder or --overwrite")
-    above = output
-    while not above.exists() and above != above.parent:
-        above = above.parent
-    check_writable(above)
     if settings.audio_format not in AUDIO_FORMATS:
         raise BadInputError(
             f"format={settings.audio_format!r} is not known: give one of {', '.join(AUDIO_FORMATS)}"
@@ -169,6 +161,14 @@ def _check(songs: Sequence[Path], output: Path, settings: Settings, overwrite: b
     names = [Path(song).resolve().name for song in songs]
     if unknown := [name for name in settings.excerpts if name and name not in names]:
         raise BadInputError(f"--excerpt names {unknown[0]!r}, which is none of the songs: {', '.join(names)}")
+    if output.is_file():
+        raise BadInputError(f"{output}: is a file: give a folder")
+    if not overwrite and (there := [output / part for part in _PARTS if (output / part).exists()]):
+        raise BadInputError(f"{there[0]}: exists already: give another folder or --overwrite")
+    above = output
+    while not above.exists() and above != above.parent:
+        above = above.parent
+    check_writable(above)
 
 
 @contextmanager
@@ -317,17 +317,16 @@ def _write_audio(rendered: _Rendered, folder: Path, settings: Settings) -> tuple
     lufs = common_lufs([version.loudness for version in rendered.versions])
     random = np.random.default_rng([settings.seed, len(rendered.versions)])
     labels = _labels(random, len(rendered.versions))
+    named = {f"{v.song}-{label}": v for v, label in zip(rendered.versions, labels, strict=True)}
     found: dict[str, Condition] = {}
     digest = hashlib.blake2b(digest_size=5)
-    for version, label in zip(rendered.versions, labels, strict=True):
-        name = f"{version.song}-{label}"
+    for name, version in sorted(named.items()):  # so that times of files tell nothing either
         found[name] = _written(version, folder / f"{name}.{settings.audio_format}", lufs)
         digest.update((folder / f"{name}.{settings.audio_format}").read_bytes())
     _write_level(folder.parent / LEVEL_FILE, rendered.versions[0].sample_rate, lufs)
     names = tuple(criterion(name).name for name in settings.criteria)
     digest.update(repr((settings.seed, names)).encode())
-    ordered = {name: found[name] for name in sorted(found)}
-    return TestKey(digest.hexdigest(), settings.seed, names, rendered.songs, ordered), lufs
+    return TestKey(digest.hexdigest(), settings.seed, names, rendered.songs, found), lufs
 
 
 def _labels(random: np.random.Generator, count: int) -> list[str]:

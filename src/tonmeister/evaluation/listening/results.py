@@ -98,6 +98,8 @@ class CriterionResult:
     blocks: int
     by_listener: Mapping[str, Mapping[str, float]]
     """Listener -> condition -> mean of the centered scores."""
+    common: tuple[str, ...] = ()
+    """Conditions that every song has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def _judged(name: str, ratings: Sequence[Rating], key: TestKey, blocks: Blocks) 
         agreement=_agreement(raw, by_listener, common, key),
         blocks=len(by_listener) if blocks == "listeners" else len(pages),
         by_listener=by_listener,
+        common=common,
     )
 
 
@@ -283,6 +286,10 @@ def _cautions(found: Sequence[CriterionResult], listeners: int, songs: int, bloc
             "--blocks listeners is stricter"
         )
     for result in found:
+        counted = result.friedman.conditions if result.friedman else len(result.conditions)
+        if counted < len(result.conditions):
+            some = ", ".join(c.name for c in result.conditions if c.name not in result.common)
+            notes.append(f"{result.criterion}: {some}: not on every song, so left out of the Friedman test")
         lowest = 2.0 ** (1 - result.blocks) * len(result.pairs)
         if lowest > _SIGNIFICANT:
             notes.append(
