@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tonmeister.analysis import analyze
-from tonmeister.decisions import Decision
+from tonmeister.decisions import USER, Decision
 from tonmeister.engines import load_engine
 from tonmeister.engines.base import decide_with, split_options
 from tonmeister.errors import BadInputError
@@ -22,6 +22,7 @@ from tonmeister.moves import Move, apply_moves, fixed_controls, lock_decisions
 from tonmeister.multitrack import Multitrack
 from tonmeister.plan import MixPlan, TrackRecord
 from tonmeister.render import Section
+from tonmeister.strip import MASTER
 from tonmeister.targets import DEFAULT_TARGET, Target, parse_target
 
 __all__ = ["DEFAULT_ENGINE", "Mix", "analyze", "decide", "load_multitrack", "mix", "track_records"]
@@ -136,19 +137,36 @@ def decide(
 
 
 def _kept(base: MixPlan | None, locks: Sequence[str]) -> list[Decision]:
-    """What survives of an earlier plan: a person's decisions, and all that is on a locked strip, now the person's."""
+    """What survives of an earlier plan.
+
+    A person's decisions; all that is on a locked strip or control, now the person's; and the buses that these
+    feed, as their engine left them, so that nothing leads nowhere.
+    """
     if base is None:
         return []
     folded = {lock.casefold() for lock in locks}
+    needed = _fed_by(base, [s.name for s in base.strips if s.name.casefold() in folded])
     kept: list[Decision] = []
     for entry in base.log:
         decision = entry.decision
         names = {decision.strip.casefold(), f"{decision.strip}.{decision.target}".casefold()}
-        if decision.by == "user":
+        if decision.by == USER or (decision.strip in needed and not entry.overruled):
             kept.append(decision)
         elif folded & names and not entry.overruled:
-            kept.append(dataclasses.replace(decision, by="user"))
+            kept.append(dataclasses.replace(decision, by=USER))
     return kept
+
+
+def _fed_by(plan: MixPlan, strips: Sequence[str]) -> set[str]:
+    """Buses and returns that the strips reach, the master left out."""
+    reached: set[str] = set()
+    waiting = list(strips)
+    while waiting:
+        strip = plan[waiting.pop()]
+        targets = {strip.output, *(s.to for s in strip.sends)} - {"", MASTER} - reached
+        reached |= targets
+        waiting += targets
+    return reached
 
 
 def _made_strips(base: MixPlan | None) -> tuple[str, ...]:

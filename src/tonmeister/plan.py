@@ -7,7 +7,7 @@ against any engine, whatever the order; a lock keeps engines away from what it n
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
@@ -21,6 +21,7 @@ from tonmeister.decisions import (
     Decision,
     Lock,
     Mute,
+    Reason,
     SetDelay,
     SetGain,
     SetOutput,
@@ -139,6 +140,14 @@ class MixPlan:
         plan.check()
         return plan
 
+    def adopted(self) -> MixPlan:
+        """The plan with every hand edit of its strips taken up as a person's decision, so that no fold loses it."""
+        folded, _ = fold(self.decisions, [t.name for t in self.tracks])
+        edits = [
+            d for strip in self.strips for d in _edits({s.name: s for s in folded}.get(strip.name), strip)
+        ]
+        return self._refolded((*self.decisions, *edits)) if edits else self
+
     def reasons(self, strip: str) -> list[LoggedDecision]:
         """The part of the log that is about one strip."""
         return [entry for entry in self.log if entry.decision.strip == strip]
@@ -242,6 +251,45 @@ def _apply(strip: Strip, decision: Decision) -> Strip:
 
 def _less(mapping: Mapping[str, Curve], key: str) -> dict[str, Curve]:
     return {k: v for k, v in mapping.items() if k != key}
+
+
+_EDITED: Final = Reason("Edited in the plan file.", source=USER)
+
+
+def _edits(folded: Strip | None, edited: Strip) -> Iterator[Decision]:
+    """The decisions that turn the strip the log makes into the strip that stands in the plan."""
+    name, was = edited.name, folded or Strip(edited.name, kind=edited.kind)
+    if folded is None and edited.kind in ("bus", "return"):
+        yield AddBus(name, "bus" if edited.kind == "bus" else "return", reason=_EDITED)
+    for field_name, move in _MOVES.items():
+        if getattr(edited, field_name) != getattr(was, field_name):
+            yield move(name, getattr(edited, field_name), reason=_EDITED)
+    slots = {i.slot: i.effect for i in was.inserts}
+    for insert in edited.inserts:
+        if slots.pop(insert.slot, None) != insert.effect:
+            yield AddInsert(name, insert.effect, insert.slot, reason=_EDITED)
+    yield from (AddInsert(name, None, slot, reason=_EDITED) for slot in slots)
+    sends = {s.to: s for s in was.sends}
+    for send in edited.sends:
+        if sends.pop(send.to, None) != send:
+            yield AddSend(name, send.to, send.gain_db, send.pre_fader, reason=_EDITED)
+    yield from (AddSend(name, to, PARAMETERS["gain_db"].minimum, reason=_EDITED) for to in sends)
+    for parameter in was.automation:
+        if parameter not in edited.automation and parameter in _MOVES:
+            yield _MOVES[parameter](name, getattr(edited, parameter), reason=_EDITED)
+    for parameter, curve in edited.automation.items():
+        if was.automation.get(parameter) != curve:
+            yield Automate(name, parameter, curve, reason=_EDITED)
+
+
+_MOVES: Final[Mapping[str, Callable[..., Decision]]] = {
+    "gain_db": SetGain,
+    "pan": SetPan,
+    "muted": Mute,
+    "delay_ms": SetDelay,
+    "polarity_inverted": SetPolarity,
+    "output": SetOutput,
+}
 
 
 def _check_strips(plan: MixPlan) -> None:

@@ -124,7 +124,7 @@ def plan_from_dict(data: Any) -> MixPlan:
         raise PlanError(f"something is missing ({_plain(error)})") from None
     _check_header(plan)
     plan.check()
-    return plan
+    return plan.adopted()
 
 
 def _check_header(plan: MixPlan) -> None:

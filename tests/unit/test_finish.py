@@ -214,6 +214,17 @@ def test_a_persons_plan_is_kept_when_an_engine_decides_again(tmp_path: Path) -> 
     assert again["Snare"].gain_db == 0.0
 
 
+def test_a_locked_strip_keeps_the_room_it_feeds(tmp_path: Path) -> None:
+    track = load_multitrack(write_folder(tmp_path / "song", band()))
+    features = analyze_tracks(track)
+    first = decide(track, features)
+    assert first["Lead Vox"].sends
+    again = decide(track, features, engine="sum", base=first, locks=["Lead Vox"])
+    assert again["Lead Vox"].sends == first["Lead Vox"].sends
+    assert again["Reverb"].inserts == first["Reverb"].inserts
+    assert not again["Snare"].sends
+
+
 def test_engines_compose_and_options_find_their_engine(tmp_path: Path) -> None:
     track = load_multitrack(write_folder(tmp_path / "song", band()))
     features = analyze_tracks(track)

@@ -169,6 +169,8 @@ def test_nothing_remains_of_a_failed_attempt(songs: list[Path], tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(BadInputError, match="none of the songs"):
         prepare_test(songs, tmp_path / "test", Settings(excerpts={"third": Excerpt(0.0, 1.0)}))
+    with pytest.raises(BadInputError, match="two songs are called 'birch'"):
+        prepare_test([songs[1], songs[1]], tmp_path / "test", Settings())
 
 
 def test_a_silent_excerpt_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tonmeister.decisions import SetGain
+from tonmeister.decisions import AddBus, AddInsert, AddSend, SetGain, SetOutput
+from tonmeister.effects.gain import Gain
 from tonmeister.errors import BadInputError, PlanError
 from tonmeister.plan import MixPlan, TrackRecord
 from tonmeister.plan_file import load_plan, plan_to_dict, save_plan
@@ -86,3 +87,35 @@ def test_a_missing_and_a_binary_file(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PlanError, match="is not JSON"):
         load_plan(tmp_path / "b.json")
+
+
+def test_an_edit_by_hand_becomes_a_persons_decision_and_survives_the_next_fold(tmp_path: Path) -> None:
+    made = MixPlan.of(
+        [
+            AddBus("Bus"),
+            AddBus("Room", kind="return"),
+            SetOutput("A", "Bus", by="e"),
+            SetGain("A", -3, by="e"),
+            AddInsert("A", Gain(1), by="e"),
+            AddInsert("A", Gain(2), "two", by="e"),
+            AddSend("A", "Room", -9.0, by="e"),
+        ],
+        title="t",
+        sample_rate=44100,
+        tracks=[TrackRecord("A", "A.wav")],
+    )
+    data = plan_to_dict(made)
+    strip = data["strips"][0]
+    strip |= {"gain_db": -5.0, "pan": 0.25, "muted": True, "output": "master", "delay_ms": 1.0}
+    strip["inserts"] = [{"slot": "gain", "effect": {"kind": "gain", "gain_db": 4.0}}]
+    strip["sends"] = []
+    data["strips"].insert(1, {"name": "New", "kind": "bus", "gain_db": -1.0})
+    (tmp_path / "p.json").write_text(json.dumps(data))
+    loaded = load_plan(tmp_path / "p.json")
+    for read in (loaded, loaded.with_decisions([SetGain("A", 0.0, by="e")])):
+        a = read["A"]
+        assert (a.gain_db, a.pan, a.muted, a.output, a.delay_ms) == (-5.0, 0.25, True, "master", 1.0)
+        assert [(i.slot, i.effect) for i in a.inserts] == [("gain", Gain(4.0))]
+        assert [s.gain_db for s in a.sends] == [-96.0]
+        assert read["New"].gain_db == -1.0
+    assert {d.by for d in loaded.decisions[len(made.decisions) :]} == {"user"}

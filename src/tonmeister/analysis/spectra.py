@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tonmeister.dsp.fft import add_powers
+from tonmeister.dsp.lanes import LANES
 from tonmeister.dsp.spectrum import BANDS, band_layout, bin_scale, frame_length, hann
 from tonmeister.dsp.spectrum_kernels import SHAPES, band_powers, spectrum_shapes
 from tonmeister.units import DoubleArray, FloatArray
@@ -27,6 +29,7 @@ class SpectrumMeter:
         self._scale = bin_scale(self.length) * (2.0 if channels == 1 and dual_mono else 1.0)
         self._with_shapes = shapes
         self._pending = np.zeros((channels, self.hop), np.float32)
+        self._work = np.empty((2, LANES * self.length), np.float32)
         self._previous = np.zeros(self.length // 2 + 1)
         self._bands: list[FloatArray] = []
         self._shapes: list[FloatArray] = []
@@ -48,14 +51,14 @@ class SpectrumMeter:
         return np.concatenate([empty[0], *self._bands]), np.concatenate([empty[1], *self._shapes])
 
     def _describe(self, signal: FloatArray) -> None:
-        windows = np.lib.stride_tricks.sliding_window_view(signal, self.length, axis=1)[:, :: self.hop]
-        frames = windows.shape[1]
+        frames = signal.shape[1] // self.hop - 1
         bands, shapes = np.zeros((frames, BANDS), np.float32), np.zeros((frames, SHAPES), np.float32)
         if signal.any():
-            spectra = np.fft.rfft(windows * hann(self.length), axis=-1).astype(np.complex64, copy=False)
             bins, shares = band_layout(self.sample_rate)
-            power = np.empty((frames, self.length // 2 + 1))
-            band_powers(spectra, self._scale, bins, shares, power, bands)
+            power = np.zeros((frames, self.length // 2 + 1))
+            for channel in signal:
+                add_powers(channel, hann(self.length), self.hop, self._scale, self._work, power)
+            band_powers(power, bins, shares, bands)
             if self._with_shapes:
                 spectrum_shapes(power, self.sample_rate / self.length, self._previous, shapes)
         else:

@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("tonmeister.cli.explain", "the plan in words: every move, its reason, its source"),
     "evaluate": ("tonmeister.cli.evaluate", "how good is a mix, an engine, a separation, an alignment"),
     "unmix": ("tonmeister.cli.unmix", "find the faders and pans of a finished mix"),
+    "rules": ("tonmeister.cli.rules", "what an engine knows, and whether a plan obeys it"),
     "engines": ("tonmeister.cli.engines", "list the engines that can decide, and their options"),
     "doctor": ("tonmeister.cli.doctor", "check the installation"),
     "demo": ("tonmeister.cli.demo", "make a small song and mix it"),

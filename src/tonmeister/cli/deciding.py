@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tonmeister.plan import MixPlan
     from tonmeister.targets import Target
 
-__all__ = ["Wishes", "check_engine", "plan_for", "target_of", "wishes"]
+__all__ = ["Wishes", "check_engine", "further_plans", "plan_for", "target_of", "wishes"]
 
 
 @dataclass(frozen=True)
@@ -122,3 +122,32 @@ def plan_for(
     plan = apply_moves(apply_locks(wanted.base, wanted.locks), wanted.moves)
     target = wanted.target
     return dataclasses.replace(plan, target_lufs=target.lufs, ceiling_dbtp=target.ceiling_dbtp), features
+
+
+def further_plans(
+    multitrack: Multitrack, features: MultitrackFeatures | None, wanted: Wishes, plan: MixPlan
+) -> Iterator[tuple[int, MixPlan]]:
+    """(take, plan) of the other mixes, where an engine was asked for several (options ``mixes`` and ``take``)."""
+    from tonmeister.pipeline import decide
+
+    mixes, taken = (int(_option(wanted.options, name, "1")) for name in ("mixes", "take"))
+    if features is None or wanted.engine is None:
+        return
+    for take in range(1, mixes + 1):
+        if take != taken:
+            options = {**wanted.options, _key(wanted.options, "take"): str(take)}
+            other = decide(
+                multitrack, features, engine=wanted.engine, options=options, moves=wanted.moves,
+                locks=wanted.locks, seed=wanted.seed, target=wanted.target, base=wanted.base,
+            )  # fmt: skip
+            if other.strips != plan.strips:
+                yield take, other
+
+
+def _key(options: Mapping[str, str], name: str) -> str:
+    """How an option is spelled: by itself, or with its engine."""
+    return next((key for key in options if key.rpartition(".")[2] == name), name)
+
+
+def _option(options: Mapping[str, str], name: str, default: str) -> str:
+    return options.get(_key(options, name), default)

@@ -39,6 +39,7 @@ __all__ = ["command", "default_output", "plan_path_for"]
     "--engine", metavar="NAME", help="Who decides; several, joined by +, in turn. [default: textbook]"
 )
 @given.deciding
+@given.sheets
 @click.option(
     "--plan", type=given.existing_file, metavar="PLAN.json",
     help="Go on from an earlier plan: as it is, or with --engine keeping your own moves and what is locked.",
@@ -108,9 +109,9 @@ def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str
     overwrite, plots = asked["overwrite"], asked["plots"]
     section = given.parse_preview(asked["preview"], multitrack.sample_rate)
     output = asked["output"] or default_output(multitrack.title, wanted, preview=section is not None)
-    plan_path = asked["save_plan"] or plan_path_for(output)
+    plan_path = asked["save_plan"] or plan_path_for(output, not_over=asked["plan"])
     check_output(output, overwrite=overwrite, subtype=asked["bits"])
-    given.check_names({"a plan": plan_path}, overwrite=overwrite)
+    given.check_names({"a plan": plan_path, **asked["sheets"]}, overwrite=overwrite)
     if plots:
         _check_plots(plots, overwrite)
     with screen.progress() as bars:
@@ -123,6 +124,8 @@ def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str
         )  # fmt: skip
     with when_interrupted(f"{output} is written, but not all that belongs to it"):
         save_plan(finished.plan, plan_path, overwrite=overwrite)
+    for sheet in given.write_sheets(asked["sheets"], finished.plan, multitrack, overwrite=overwrite):
+        screen.say(f"sheet: {sheet}")
         pictures = _plots(plots, finished.plan, features, overwrite) if plots and features else []
     said = ["preview: the loudness target was met on this part alone"] if section else []
     report_mix(screen, finished, plan_path=plan_path, plots=pictures, notes=said)
@@ -151,6 +154,10 @@ def default_output(title: str, wanted: Wishes, *, preview: bool = False) -> Path
     return Path("".join("-" if c in '/\\:*?"<>|' or ord(c) < 32 else c for c in name).lstrip(".") + ".wav")
 
 
-def plan_path_for(output: Path) -> Path:
-    """Beside the mix, under its name."""
-    return output.with_name(f"{output.stem}.plan.json")
+def plan_path_for(output: Path, *, not_over: Path | None = None) -> Path:
+    """Beside the mix, under its name; the plan it was made from keeps its own, and the new one gets a number."""
+    path, number = output.with_name(f"{output.stem}.plan.json"), 1
+    while not_over is not None and path.exists() and (number > 1 or path.samefile(not_over)):
+        number += 1
+        path = output.with_name(f"{output.stem}.{number}.plan.json")
+    return path

@@ -14,6 +14,8 @@ from tonmeister.errors import BadInputError
 
 if TYPE_CHECKING:
     from tonmeister.moves import Move
+    from tonmeister.multitrack import Multitrack
+    from tonmeister.plan import MixPlan
     from tonmeister.render import Section
 
 __all__ = [
@@ -29,8 +31,10 @@ __all__ = [
     "parse_preview",
     "recursive_option",
     "seed_option",
+    "sheets",
     "target_option",
     "threads_option",
+    "write_sheets",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -101,9 +105,72 @@ def deciding(function: F) -> F:
             help="Keep engines away from a strip or one of its controls. May be given again.",
         ),
     )  # fmt: skip
+    function = _wishes(function)
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def _wishes(function: F) -> F:
+    """``--prefer --forbid --rules``: options of engines that reason, under a name of their own."""
+
+    @click.option(
+        "--prefer",
+        multiple=True,
+        metavar="WISH",
+        help="What would be good, for an engine that reasons (asp): 'Guitar left', 'Kick louder than Bass'. "
+        "May be given again.",
+    )
+    @click.option("--forbid", multiple=True, metavar="WISH", help="What must not be, in the same words.")
+    @click.option("--rules", type=existing_file, metavar="FILE", help="Rules of your own for the engine.")
+    @functools.wraps(function)
+    def wrapped(
+        *args: Any,
+        prefer: tuple[str, ...],
+        forbid: tuple[str, ...],
+        rules: Path | None,
+        options: tuple[str, ...],
+        **rest: Any,
+    ) -> Any:
+        named = {"prefer": "; ".join(prefer), "forbid": "; ".join(forbid), "rules": str(rules or "")}
+        more = (f"{name}={text}" for name, text in named.items() if text)
+        return function(*args, options=(*options, *more), **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def sheets(function: F) -> F:
+    """``--text-plan --csound``: the plan in other forms, as one mapping ``sheets``."""
+
+    @click.option(
+        "--text-plan", type=_path(), metavar="FILE", help="Write the plan as a sheet to work from, too."
+    )
+    @click.option(
+        "--csound", type=_path(), metavar="FILE.csd", help="Write the plan as a Csound document, too."
+    )
+    @functools.wraps(function)
+    def wrapped(*args: Any, text_plan: Path | None, csound: Path | None, **rest: Any) -> Any:
+        return function(*args, sheets={"a text plan": text_plan, "a Csound document": csound}, **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def write_sheets(
+    sheets: Mapping[str, Path | None], plan: MixPlan, multitrack: Multitrack, *, overwrite: bool
+) -> list[Path]:
+    """Write what `sheets` asked for, and say where."""
+    written = []
+    if path := sheets["a text plan"]:
+        from tonmeister.text_plan import write_text_plan
+
+        write_text_plan(plan, path, overwrite=overwrite)
+        written.append(path)
+    if path := sheets["a Csound document"]:
+        from tonmeister.csound import write_csound
+
+        write_csound(plan, multitrack, path, overwrite=overwrite)
+        written.append(path)
+    return written
 
 
 def parse_options(texts: Sequence[str]) -> dict[str, str]:

@@ -21,6 +21,8 @@ from tonmeister.units import DoubleArray
 __all__ = ["FILTER_FRAMES", "BssScores", "bss_eval"]
 
 FILTER_FRAMES: Final = 512
+BLOCK: Final = 1 << 15
+"""Frames transformed at once for the correlations."""
 RIDGE: Final = 1e-12
 """Added to the diagonal, relative to its mean: equal channels would make the system singular."""
 
@@ -72,33 +74,41 @@ def _length(frames: int) -> int:
     return 1 << int(frames + FILTER_FRAMES - 2).bit_length()
 
 
+def _lagged_products(one: DoubleArray, other: DoubleArray) -> DoubleArray:
+    """sum_n one_i[n] other_j[n + d] for d = 0 to L - 1; rows (n,) each; shape (i, j, L)."""
+    total = np.zeros((len(one), len(other), BLOCK // 2 + 1), np.complex128)
+    step = BLOCK - FILTER_FRAMES + 1
+    for start in range(0, one.shape[1], step):
+        first = np.fft.rfft(one[:, start : start + step], BLOCK)
+        second = np.fft.rfft(other[:, start : start + BLOCK], BLOCK)
+        for i, row in enumerate(np.conj(first)):
+            total[i] += row * second
+    return np.asarray(np.fft.irfft(total, BLOCK)[..., :FILTER_FRAMES])
+
+
 def _reference_correlations(references: DoubleArray) -> DoubleArray:
-    """Inner products of all delayed reference channels; shape (s, c, L, s, c, L)."""
+    """Inner products of all delayed reference channels; shape (s, c, L, s, c, L).
+
+    <x_i delayed by a, x_j delayed by b> depends on a - b only.
+    """
     sources, channels, frames = references.shape
-    spectra = np.fft.rfft(references.reshape(-1, frames), _length(frames))
-    rows = len(spectra)
-    lags = np.subtract.outer(np.arange(FILTER_FRAMES), np.arange(FILTER_FRAMES))
+    rows = sources * channels
+    products = _lagged_products(references.reshape(rows, frames), references.reshape(rows, frames))
+    lags = np.subtract.outer(np.arange(FILTER_FRAMES), np.arange(FILTER_FRAMES)) + FILTER_FRAMES - 1
     gram = np.empty((rows, FILTER_FRAMES, rows, FILTER_FRAMES))
     for i in range(rows):
-        for j in range(i, rows):
-            correlation = np.fft.irfft(spectra[i] * np.conj(spectra[j]))
-            block = correlation[-lags]  # <x_i delayed by a, x_j delayed by b> depends on b - a only
-            gram[i, :, j, :] = block
-            gram[j, :, i, :] = block.T
+        for j in range(rows):
+            gram[i, :, j, :] = np.concatenate((products[j, i, :0:-1], products[i, j]))[lags]
     return gram.reshape(sources, channels, FILTER_FRAMES, sources, channels, FILTER_FRAMES)
 
 
 def _cross_correlations(references: DoubleArray, estimates: DoubleArray) -> DoubleArray:
     """Inner products of delayed references with the estimates; shape (s, c, L, s', c')."""
     sources, channels, frames = references.shape
-    length = _length(frames)
-    one = np.fft.rfft(references.reshape(-1, frames), length)
-    other = np.fft.rfft(estimates.reshape(-1, frames), length)
-    crossed = np.empty((len(one), FILTER_FRAMES, len(other)))
-    for i, reference in enumerate(one):
-        for j, estimate in enumerate(other):
-            crossed[i, :, j] = np.fft.irfft(np.conj(reference) * estimate)[:FILTER_FRAMES]
-    return crossed.reshape(sources, channels, FILTER_FRAMES, sources, channels)
+    products = _lagged_products(references.reshape(-1, frames), estimates.reshape(-1, frames))
+    return np.asarray(
+        np.moveaxis(products, 1, 2).reshape(sources, channels, FILTER_FRAMES, sources, channels)
+    )
 
 
 def _filters(gram: DoubleArray, crossed: DoubleArray) -> DoubleArray:

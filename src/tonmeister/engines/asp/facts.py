@@ -17,7 +17,7 @@ import numpy as np
 
 from tonmeister.engines.asp.bands import balance_shares, low_share
 from tonmeister.engines.asp.contests import Contest, find_contests, hidden_shares
-from tonmeister.engines.asp.knowledge import kind_of, number, numbers, whole
+from tonmeister.engines.asp.knowledge import kind_of, number, numbers, role_of, whole
 from tonmeister.engines.asp.wants import Want, wanted_levels
 from tonmeister.features import MultitrackFeatures, TrackFeatures
 from tonmeister.multitrack import Multitrack, Track
@@ -217,7 +217,7 @@ class _Song:
             number=index + 1,
             name=track.name,
             instrument=track.instrument,
-            role=track.role,
+            role=role_of(track.instrument, track.role),
             low=low_share(measured) > number("low.share"),
             core=kind.core,
             image=measured.channels > 1 and (measured.width is None or measured.width > _IMAGE_WIDTH),

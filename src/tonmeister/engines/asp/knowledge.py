@@ -6,7 +6,6 @@ Rules live in the ``.lp`` files, each with a block of comments that begins with 
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -29,9 +28,11 @@ __all__ = [
     "numbers",
     "program_path",
     "role_level",
+    "role_of",
     "role_step",
     "rule_names",
     "whole",
+    "whole_kit",
 ]
 
 PROGRAM_FILES: Final = ("mixing.lp", "levels.lp", "panorama.lp", "depth.lp", "equalization.lp")
@@ -136,9 +137,13 @@ class Kind:
     """What the tables want for an instrument, whatever its role."""
 
     level_lu: float | None
-    """Against the lead; None leaves it to the role."""
+    """Against the lead, or against the whole kit; None leaves it to the role."""
     level_spread_lu: float
     """How much that differs between songs."""
+    of_kit: bool
+    """Whether the level is against the kit."""
+    of_rest: bool
+    """Whether it is part of the rest of the kit, which was measured as one."""
     level_class: str
     """The word of the table's row: tracks with one word share the level."""
     level_source: str
@@ -164,8 +169,10 @@ def kind_of(instrument: str) -> Kind:
     _, depth = _row("depth", instrument)
     width = int(place.get("width", 0))
     return Kind(
-        level_lu=_against_lead(level) if level else None,
-        level_spread_lu=_spread(level) if level else 0.0,
+        level_lu=float(level["value"]) if level else None,
+        level_spread_lu=float(level.get("spread", 0.0)),
+        of_kit=level.get("relative_to") == "drums",
+        of_rest=level.get("part") == "rest",
         level_class=level_word,
         level_source=level.get("source", ""),
         at=place.get("at"),
@@ -196,6 +203,20 @@ def role_level(row: str) -> RoleLevel:
 
 
 @cache
+def whole_kit() -> RoleLevel:
+    """The level of the kit as one, against the lead."""
+    found = _tables()["level"]["whole kit"]
+    return RoleLevel(float(found["value"]), float(found["spread"]), str(found["source"]))
+
+
+@cache
+def role_of(instrument: str, role: str) -> str:
+    """The role, or, for a foreground track that holds the background by nature, that."""
+    _, row = _row("acts_as", instrument)
+    return str(row["value"]) if row and role == "foreground" else role
+
+
+@cache
 def role_step(role: str) -> RoleLevel:
     """Against equal loudness: the first guess for a track of that role."""
     found = _tables()["role_step"][role]
@@ -206,17 +227,6 @@ def _row(table: str, instrument: str) -> tuple[str, Mapping[str, Any]]:
     rows = _tables()[table]
     word = next((w for w in (*parents(instrument), "other") if w in rows), "")
     return word, rows.get(word, {})
-
-
-def _against_lead(row: Mapping[str, Any]) -> float:
-    above = _tables()["level"]["drums"]["value"] if row["relative_to"] == "drums" else 0.0
-    return float(row["value"]) + float(above)
-
-
-def _spread(row: Mapping[str, Any]) -> float:
-    """The kit as a whole differs between songs as well as its parts within it."""
-    above = _tables()["level"]["drums"]["spread"] if row["relative_to"] == "drums" else 0.0
-    return math.hypot(float(row["spread"]), float(above))
 
 
 @cache

@@ -159,6 +159,10 @@ def _check(songs: Sequence[Path], output: Path, settings: Settings, overwrite: b
     for name in settings.criteria:
         criterion(name)
     names = [Path(song).resolve().name for song in songs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise BadInputError(
+            f"two songs are called {twice[0]!r}: results name songs by their folder: rename one"
+        )
     if unknown := [name for name in settings.excerpts if name and name not in names]:
         raise BadInputError(f"--excerpt names {unknown[0]!r}, which is none of the songs: {', '.join(names)}")
     if output.is_file():
