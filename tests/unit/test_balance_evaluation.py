@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,18 @@ from hypothesis import strategies as st
 
 from makers import RATE, band, multitrack, noise, plan_for, write_folder
 from tonmeister.audio import Audio
+from tonmeister.audio_output import write_audio
 from tonmeister.decisions import AddBus, Automate, SetGain, SetOutput, SetPan
 from tonmeister.errors import BadInputError
 from tonmeister.evaluation.balance import (
     BASELINES,
-    Levels,
-    engine_levels,
     evaluate_balance,
-    load_song,
-    measured_levels,
     score,
 )
+from tonmeister.evaluation.levels import Levels, engine_levels, measured_levels
+from tonmeister.evaluation.songs import load_song
+from tonmeister.loading import load_multitrack
+from tonmeister.render import render
 from tonmeister.strip import Curve, pan_gains
 from tonmeister.units import db_to_gain
 
@@ -142,6 +144,18 @@ def test_stems_need_a_scramble_that_hides_the_answer(tmp_path: Path) -> None:
     assert table["loudness"]["stems"].mae_lu == pytest.approx(
         evaluate_balance([other], [])["loudness"]["stems"].mae_lu, abs=0.05
     )
+
+
+def test_a_human_mix_beside_raw_tracks_is_read_by_unmixing(tmp_path: Path) -> None:
+    gains = {"01_Kick.wav": -6.0, "03_Bass.wav": 3.0, "06_Lead Vox.wav": 5.0}
+    folder = raw_and_post(tmp_path / "song", gains)
+    by_post = load_song(folder)
+    mixed = load_multitrack(folder / "post")
+    write_audio(folder / "human_mix.wav", render(mixed, plan_for(mixed)), subtype="32f")
+    shutil.rmtree(folder / "post")
+    by_mix = load_song(folder)
+    assert by_mix.kind == "raw and human_mix.wav"
+    assert by_mix.human.lufs == pytest.approx(dict(by_post.human.lufs), abs=0.3)
 
 
 def test_folders_that_are_no_songs(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from makers import band, write_folder
 from tonmeister.audio import Audio
-from tonmeister.evaluation.balance import evaluate_balance, load_song
+from tonmeister.evaluation.balance import evaluate_balance
 from tonmeister.evaluation.balance_store import (
     ScoreStore,
     engine_digest,
@@ -18,6 +18,7 @@ from tonmeister.evaluation.balance_store import (
     user_cache_folder,
 )
 from tonmeister.evaluation.pages import balance_page, balance_to_dict
+from tonmeister.evaluation.songs import load_song
 from tonmeister.loading import load_multitrack
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tonmeister.dsp.fft import add_powers
+from tonmeister.dsp.fft import padded_for_lanes, turns
 from tonmeister.dsp.lanes import LANES
 from tonmeister.dsp.spectrum import BANDS, band_layout, bin_scale, frame_length, hann
-from tonmeister.dsp.spectrum_kernels import SHAPES, band_powers, spectrum_shapes
+from tonmeister.dsp.spectrum_kernels import SHAPES, describe_windows
 from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["SpectrumMeter", "average"]
@@ -54,13 +54,12 @@ class SpectrumMeter:
         frames = signal.shape[1] // self.hop - 1
         bands, shapes = np.zeros((frames, BANDS), np.float32), np.zeros((frames, SHAPES), np.float32)
         if signal.any():
-            bins, shares = band_layout(self.sample_rate)
-            power = np.zeros((frames, self.length // 2 + 1))
-            for channel in signal:
-                add_powers(channel, hann(self.length), self.hop, self._scale, self._work, power)
-            band_powers(power, bins, shares, bands)
-            if self._with_shapes:
-                spectrum_shapes(power, self.sample_rate / self.length, self._previous, shapes)
+            describe_windows(
+                padded_for_lanes(signal, frames, self.length, self.hop), hann(self.length), self.hop,
+                self._scale, *turns(self.length), self._work, *band_layout(self.sample_rate),
+                self.sample_rate / self.length, self._previous, bands,
+                shapes if self._with_shapes else shapes[:0],
+            )  # fmt: skip
         else:
             self._previous[:] = 0.0
         self._bands.append(bands)

@@ -11,8 +11,8 @@ from tonmeister.cli import options as given
 from tonmeister.cli.evaluation_report import check_report, report_options, show_page
 
 if TYPE_CHECKING:
-    from tonmeister.evaluation.balance import Song
     from tonmeister.evaluation.balance_store import ScoreStore
+    from tonmeister.evaluation.songs import Song
 
 __all__ = ["command"]
 
@@ -66,7 +66,7 @@ def command(songs: tuple[Path, ...], settings: dict[str, Any], seed: int, **aske
 
 
 def _load(songs: tuple[Path, ...], asked: dict[str, Any], seed: int, store: ScoreStore | None) -> list[Song]:
-    from tonmeister.evaluation.balance import load_song
+    from tonmeister.evaluation.songs import load_song
 
     return [
         load_song(

@@ -19,52 +19,49 @@ from tonmeister.dsp.jit import kernel
 from tonmeister.dsp.lanes import LANES, columns, load, load_floats, splat, store, store_floats
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["add_powers"]
+__all__ = ["add_powers", "padded_for_lanes", "turns"]
 
 
 @cache
-def _turns(length: int) -> tuple[DoubleArray, DoubleArray]:
+def turns(length: int) -> tuple[DoubleArray, DoubleArray]:
     """cos and sin of 2 pi k / length."""
     angles = 2.0 * np.pi * np.arange(length) / length
     return np.cos(angles), np.sin(angles)
 
 
-def add_powers(
-    signal: FloatArray, window: FloatArray, hop: int, scale: float, work: FloatArray, power: DoubleArray
-) -> None:
-    """Add ``scale |X[k]|^2`` of the windows of `signal` (frames,), one every `hop`, to `power` (windows, N/2 + 1).
-
-    `window` has N samples, a power of two; `work` (2, 8 N) is room to work in.
-    """
-    count, length = len(power), len(window)
-    whole = length + hop * (-(-count // LANES) * LANES - 1)
-    if len(signal) < whole:
-        signal = np.concatenate([signal, np.zeros(whole - len(signal), np.float32)])
-    _add_powers(np.ascontiguousarray(signal), window, hop, scale, *_turns(length), work[0], work[1], power)
+def padded_for_lanes(signal: FloatArray, windows: int, length: int, hop: int) -> FloatArray:
+    """The signal (channels, frames), long enough for whole groups of eight windows."""
+    whole = length + hop * (-(-windows // LANES) * LANES - 1)
+    missing = whole - signal.shape[1]
+    return np.ascontiguousarray(np.pad(signal, ((0, 0), (0, missing))) if missing > 0 else signal)
 
 
 @kernel
-def _add_powers(signal, window, hop, scale, cosines, sines, one, other, power):  # type: ignore[no-untyped-def]
+def add_powers(signal, first, window, hop, scale, cosines, sines, one, other, power):  # type: ignore[no-untyped-def]
+    """Add ``scale |X[k]|^2`` of at most eight windows to `power` (windows, N / 2 + 1).
+
+    They begin at ``signal[first]`` (flat float32), one every `hop`; `window` has N samples, a power of two;
+    `cosines` and `sines` are `turns` of N; `one` and `other` are 8 N float32 each to work in.
+    """
     length = len(window)
     room = np.empty(LANES * LANES)
-    for first in range(0, power.shape[0], LANES):
-        for i in range(0, length, LANES):
-            columns(signal, hop, first * hop + i, room, 0)
-            for k in range(LANES):
-                weighted = splat(float(window[i + k])) * load(room, k * LANES)
-                store_floats(one, (i + k) * LANES, weighted)
-        source, target, rest, stride = one, other, length // 2, 1
-        while rest > 1:
-            if rest >= 4:
-                _by_four(source, target, rest, stride, cosines, sines)
-                rest //= 4
-                stride *= 4
-            else:
-                _by_two(source, target, stride)
-                rest //= 2
-                stride *= 2
-            source, target = target, source
-        _unpack(source, length, scale, cosines, sines, room, power, first)
+    for i in range(0, length, LANES):
+        columns(signal, hop, first + i, room, 0)
+        for k in range(LANES):
+            weighted = splat(float(window[i + k])) * load(room, k * LANES)
+            store_floats(one, (i + k) * LANES, weighted)
+    source, target, rest, stride = one, other, length // 2, 1
+    while rest > 1:
+        if rest >= 4:
+            _by_four(source, target, rest, stride, cosines, sines)
+            rest //= 4
+            stride *= 4
+        else:
+            _by_two(source, target, stride)
+            rest //= 2
+            stride *= 2
+        source, target = target, source
+    _unpack(source, length, scale, cosines, sines, room, power)
 
 
 @kernel
@@ -115,16 +112,16 @@ def _by_two(x, y, stride):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _unpack(z, length, scale, cosines, sines, room, power, first):  # type: ignore[no-untyped-def]
+def _unpack(z, length, scale, cosines, sines, room, power):  # type: ignore[no-untyped-def]
     """Powers of the real windows from the complex transform."""
-    middle, step, count = length // 2, 2 * LANES, min(LANES, power.shape[0] - first)
+    middle, step, count = length // 2, 2 * LANES, power.shape[0]
     half, factor = splat(0.5), splat(scale)
     low, high = load_floats(z, 0), load_floats(z, LANES)
     store(room, 0, (low + high) * (low + high) * factor)
     store(room, LANES, (low - high) * (low - high) * factor)
     for lane in range(count):
-        power[first + lane, 0] += room[lane]
-        power[first + lane, middle] += room[LANES + lane]
+        power[lane, 0] += room[lane]
+        power[lane, middle] += room[LANES + lane]
     for start in range(1, middle, LANES):
         bins = min(LANES, middle - start)
         for i in range(bins):
@@ -139,6 +136,6 @@ def _unpack(z, length, scale, cosines, sines, room, power, first):  # type: igno
             xi = half * (ei + c * oi - s * our)
             store(room, i * LANES, (xr * xr + xi * xi) * factor)
         for lane in range(count):
-            row = power[first + lane]
+            row = power[lane]
             for i in range(bins):
                 row[start + i] += room[i * LANES + lane]

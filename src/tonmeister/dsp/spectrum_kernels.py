@@ -7,10 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from tonmeister.dsp.jit import summing_kernel
+from tonmeister.dsp.fft import add_powers
+from tonmeister.dsp.jit import kernel, summing_kernel
+from tonmeister.dsp.lanes import LANES
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["SHAPES", "band_powers", "spectrum_shapes"]
+__all__ = ["SHAPES", "band_powers", "describe_windows", "spectrum_shapes"]
 
 SHAPES = 5
 """Columns of a shape row: centroid, spread, flatness, rolloff, flux."""
@@ -132,3 +134,46 @@ def spectrum_shapes(power: DoubleArray, bin_hz: float, previous: DoubleArray, sh
         shapes[frame, 2] = _flatness(row, flat_low, flat_high)
         shapes[frame, 3] = _rolloff_bin(row) * bin_hz
         shapes[frame, 4] = _flux(magnitude, low, high, previous)
+
+
+@kernel
+def describe_windows(
+    signal: FloatArray,
+    window: FloatArray,
+    hop: int,
+    scale: float,
+    cosines: DoubleArray,
+    sines: DoubleArray,
+    work: FloatArray,
+    bins: NDArray[np.int64],
+    shares: DoubleArray,
+    bin_hz: float,
+    previous: DoubleArray,
+    bands: FloatArray,
+    shapes: FloatArray,
+) -> None:
+    """Band powers (windows, 66) and, unless `shapes` is empty, shapes (windows, 5) of a signal (channels, frames).
+
+    Eight windows at a time, so that their spectra stay in the cache; `signal` is `fft.padded_for_lanes`, `work`
+    (2, 8 N) is room to work in.
+    """
+    power = np.empty((LANES, len(window) // 2 + 1))
+    for first in range(0, bands.shape[0], LANES):
+        count = min(LANES, bands.shape[0] - first)
+        power[:] = 0.0
+        for channel in range(signal.shape[0]):
+            add_powers(
+                signal[channel],
+                first * hop,
+                window,
+                hop,
+                scale,
+                cosines,
+                sines,
+                work[0],
+                work[1],
+                power[:count],
+            )
+        band_powers(power[:count], bins, shares, bands[first : first + count])
+        if len(shapes):
+            spectrum_shapes(power[:count], bin_hz, previous, shapes[first : first + count])

@@ -25,7 +25,7 @@ from tonmeister.dsp.bands import BARK_EDGES_HZ
 from tonmeister.dsp.loudness import channel_weights
 from tonmeister.dsp.masking import hidden_shares, masking_thresholds
 from tonmeister.dsp.spectrum import BARK
-from tonmeister.evaluation.balance import PlanMeters, measured_levels
+from tonmeister.evaluation.levels import PlanMeters, measured_levels
 from tonmeister.multitrack import Multitrack
 from tonmeister.plan import MixPlan
 from tonmeister.render import BLOCK_FRAMES, render_blocks

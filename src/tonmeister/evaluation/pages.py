@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tonmeister.evaluation.alignment import AlignmentScore
-from tonmeister.evaluation.balance import BASELINES, HUMAN_SPREAD_LU, BalanceScore, Song
+from tonmeister.evaluation.balance import BASELINES, HUMAN_SPREAD_LU, BalanceScore
 from tonmeister.evaluation.figures import Group
 from tonmeister.evaluation.mix_metrics import MixEvaluation
 from tonmeister.evaluation.report import Cell, Page, Section
 from tonmeister.evaluation.separation import SeparationEvaluation
+from tonmeister.evaluation.songs import Song
 from tonmeister.evaluation.svg import Bars, Curve, Lines, Matrix
 
 __all__ = ["alignment_page", "balance_page", "balance_to_dict", "mix_page", "separation_page"]
