@@ -287,6 +287,23 @@ def rules_part() -> str:
     return table(("rule", "for", "does", "why", "source [grade]", "profile"), rows)
 
 
+def asp_rules_part() -> str:
+    """The rules of the engine `asp`."""
+    from tonmeister.engines.asp.knowledge import known_rules
+
+    rows = [
+        (
+            f"`{rule.name}`",
+            rule.about,
+            "hard" if rule.hard else f"{rule.cost} at priority {rule.priority}",
+            rule.says,
+            f"{rule.source} [{rule.evidence}]",
+        )
+        for rule in known_rules().values()
+    ]
+    return table(("rule", "about", "cost", "says", "source [grade]"), rows)
+
+
 def numbers_part() -> str:
     """The engine's numbers that are not rules."""
     from tonmeister.engines.textbook.numbers import numbers
@@ -383,6 +400,7 @@ PARTS: Final[Mapping[str, Callable[..., str]]] = {
     "instruments": instruments_part,
     "languages": languages_part,
     "rules": rules_part,
+    "asp-rules": asp_rules_part,
     "numbers": numbers_part,
     "engines": engines_part,
     "verbs": verbs_part,

@@ -8,10 +8,11 @@ import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from tonmeister.audio import Audio
 from tonmeister.errors import BadInputError, OutputError
@@ -212,7 +213,7 @@ class AudioWriter:
         reason = str(error).strip() or "no space, or the file grew too large"
         return OutputError(f"{self.path}: writing failed ({reason}): free some space or write elsewhere")
 
-    def _quantized(self, samples: FloatArray) -> np.ndarray[tuple[int, int], np.dtype[np.generic]]:
+    def _quantized(self, samples: FloatArray) -> NDArray[Any]:
         """Frames (frames, channels) of the type that goes into the file, from (channels, frames)."""
         if self._bits is None:
             return np.ascontiguousarray(samples.T)

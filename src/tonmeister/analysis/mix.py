@@ -14,7 +14,7 @@ import numpy as np
 
 from tonmeister.analysis.meter import LoudnessMeter
 from tonmeister.analysis.recording import BLOCK_FRAMES, Faults
-from tonmeister.analysis.spectra import SpectrumMeter, average
+from tonmeister.analysis.spectra import SpectrumMeter
 from tonmeister.analysis.tracks import stereo_measures
 from tonmeister.dsp.spectrum import THIRD_OCTAVE, TOTAL, powers_to_db
 from tonmeister.errors import BadInputError
@@ -64,7 +64,7 @@ class MixMeter:
     def __init__(self, sample_rate: int, channels: int) -> None:
         self._meter = LoudnessMeter(sample_rate, channels)
         self._faults = Faults("the mix", sample_rate, channels, checksum=False)
-        self._spectrum = SpectrumMeter(sample_rate, channels, dual_mono=False, shapes=False)
+        self._spectrum = SpectrumMeter(sample_rate, channels, dual_mono=False, shapes=False, series=False)
         self._result: MixMeasurement | None = None
 
     def update(self, block: FloatArray) -> None:
@@ -127,8 +127,7 @@ def _difference(one: float | None, other: float | None) -> float | None:
 
 
 def _third_octaves(spectrum: SpectrumMeter, power: float) -> tuple[float, ...]:
-    bands, _ = spectrum.finish()
-    powers = average(bands, np.ones(len(bands)))
+    powers = spectrum.finish_mean()
     scale = power / powers[TOTAL] if powers[TOTAL] > 0 else 0.0
     return tuple(float(level) for level in powers_to_db(powers[THIRD_OCTAVE] * scale))
 

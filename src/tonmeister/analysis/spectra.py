@@ -18,16 +18,25 @@ __all__ = ["SpectrumMeter", "average"]
 
 
 class SpectrumMeter:
-    """Collects a row of band powers (66) and of shape (5) per hop."""
+    """Collects a row of band powers (66) and of shape (5) per hop; without `series` only the mean powers."""
 
     def __init__(
-        self, sample_rate: int, channels: int, *, dual_mono: bool = True, shapes: bool = True
+        self,
+        sample_rate: int,
+        channels: int,
+        *,
+        dual_mono: bool = True,
+        shapes: bool = True,
+        series: bool = True,
     ) -> None:
         self.sample_rate = sample_rate
         self.length = frame_length(sample_rate)
         self.hop = self.length // 2
         self._scale = bin_scale(self.length) * (2.0 if channels == 1 and dual_mono else 1.0)
         self._with_shapes = shapes
+        self._with_series = series
+        self._total: DoubleArray = np.zeros(BANDS)
+        self._count = 0
         self._pending = np.zeros((channels, self.hop), np.float32)
         self._work = np.empty((2, LANES * self.length), np.float32)
         self._previous = np.zeros(self.length // 2 + 1)
@@ -62,8 +71,18 @@ class SpectrumMeter:
             )  # fmt: skip
         else:
             self._previous[:] = 0.0
-        self._bands.append(bands)
-        self._shapes.append(shapes)
+        if self._with_series:
+            self._bands.append(bands)
+            self._shapes.append(shapes)
+            return
+        for row in bands:  # one by one: the order of the sum must not depend on the blocks
+            self._total += row
+        self._count += frames
+
+    def finish_mean(self) -> DoubleArray:
+        """Let the last frames out; the mean band powers (66,) of a meter that keeps no series."""
+        self.finish()
+        return self._total / max(self._count, 1)
 
 
 def average(rows: FloatArray, weights: DoubleArray) -> DoubleArray:

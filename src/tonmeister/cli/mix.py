@@ -124,9 +124,10 @@ def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str
         )  # fmt: skip
     with when_interrupted(f"{output} is written, but not all that belongs to it"):
         save_plan(finished.plan, plan_path, overwrite=overwrite)
-    for sheet in given.write_sheets(asked["sheets"], finished.plan, multitrack, overwrite=overwrite):
-        screen.say(f"sheet: {sheet}")
+        sheets = given.write_sheets(asked["sheets"], finished.plan, multitrack, overwrite=overwrite)
         pictures = _plots(plots, finished.plan, features, overwrite) if plots and features else []
+    for sheet in sheets:
+        screen.say(f"sheet: {sheet}")
     said = ["preview: the loudness target was met on this part alone"] if section else []
     report_mix(screen, finished, plan_path=plan_path, plots=pictures, notes=said)
 

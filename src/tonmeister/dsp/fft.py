@@ -12,6 +12,7 @@ does not matter which eight go together.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,18 @@ def padded_for_lanes(signal: FloatArray, windows: int, length: int, hop: int) ->
 
 
 @kernel
-def add_powers(signal, first, window, hop, scale, cosines, sines, one, other, power):  # type: ignore[no-untyped-def]
+def add_powers(
+    signal: Any,
+    first: Any,
+    window: Any,
+    hop: Any,
+    scale: Any,
+    cosines: Any,
+    sines: Any,
+    one: Any,
+    other: Any,
+    power: Any,
+) -> None:
     """Add ``scale |X[k]|^2`` of at most eight windows to `power` (windows, N / 2 + 1).
 
     They begin at ``signal[first]`` (flat float32), one every `hop`; `window` has N samples, a power of two;
@@ -65,7 +77,7 @@ def add_powers(signal, first, window, hop, scale, cosines, sines, one, other, po
 
 
 @kernel
-def _by_four(x, y, rest, stride, cosines, sines):  # type: ignore[no-untyped-def]
+def _by_four(x: Any, y: Any, rest: Any, stride: Any, cosines: Any, sines: Any) -> None:
     """One step of radix 4; element n is re at 2 n and im at 2 n + 1, in vectors of eight."""
     quarter, step = rest // 4, 2 * LANES
     far = stride * quarter * step
@@ -100,7 +112,7 @@ def _by_four(x, y, rest, stride, cosines, sines):  # type: ignore[no-untyped-def
 
 
 @kernel
-def _by_two(x, y, stride):  # type: ignore[no-untyped-def]
+def _by_two(x: Any, y: Any, stride: Any) -> None:
     """The last step, of radix 2."""
     step = 2 * LANES
     for q in range(stride):
@@ -112,7 +124,7 @@ def _by_two(x, y, stride):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _unpack(z, length, scale, cosines, sines, room, power):  # type: ignore[no-untyped-def]
+def _unpack(z: Any, length: Any, scale: Any, cosines: Any, sines: Any, room: Any, power: Any) -> None:
     """Powers of the real windows from the complex transform."""
     middle, step, count = length // 2, 2 * LANES, power.shape[0]
     half, factor = splat(0.5), splat(scale)

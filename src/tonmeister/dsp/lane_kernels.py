@@ -8,7 +8,7 @@ the first filter to the fader; strips hand on float32, buses add up in float64.
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +70,7 @@ _COSINE: Final = tuple((-1.0) ** k / math.factorial(2 * k) for k in range(5, -1,
 
 
 @kernel
-def _section(numbers, at, memory, held, x, frames):  # type: ignore[no-untyped-def]
+def _section(numbers: Any, at: Any, memory: Any, held: Any, x: Any, frames: Any) -> None:
     """One second-order section (transposed direct form II) over a block, in place."""
     b0, b1, b2 = load(numbers, at), load(numbers, at + LANES), load(numbers, at + 2 * LANES)
     a1, a2 = load(numbers, at + 3 * LANES), load(numbers, at + 4 * LANES)
@@ -86,7 +86,7 @@ def _section(numbers, at, memory, held, x, frames):  # type: ignore[no-untyped-d
 
 
 @kernel
-def _two_sections(numbers, at, memory, held, x, frames):  # type: ignore[no-untyped-def]
+def _two_sections(numbers: Any, at: Any, memory: Any, held: Any, x: Any, frames: Any) -> None:
     """Two sections in one pass: their recursions overlap in the processor."""
     b0, b1, b2 = load(numbers, at), load(numbers, at + LANES), load(numbers, at + 2 * LANES)
     a1, a2 = load(numbers, at + 3 * LANES), load(numbers, at + 4 * LANES)
@@ -111,12 +111,12 @@ def _two_sections(numbers, at, memory, held, x, frames):  # type: ignore[no-unty
 
 
 @kernel
-def _keep(memory, held, state):  # type: ignore[no-untyped-def]
+def _keep(memory: Any, held: Any, state: Any) -> None:
     store(memory, held, select_less(absolute(state), splat(_TINY), splat(0.0), state))
 
 
 @kernel
-def _sections(numbers, at, memory, held, count, x, frames):  # type: ignore[no-untyped-def]
+def _sections(numbers: Any, at: Any, memory: Any, held: Any, count: Any, x: Any, frames: Any) -> None:
     for n in range(0, count - 1, 2):
         _two_sections(numbers, at + n * _SECTION, memory, held + n * _MEMORY, x, frames)
     if count % 2:
@@ -125,7 +125,7 @@ def _sections(numbers, at, memory, held, count, x, frames):  # type: ignore[no-u
 
 
 @kernel
-def _compress(numbers, at, memory, held, x, detector, frames):  # type: ignore[no-untyped-def]
+def _compress(numbers: Any, at: Any, memory: Any, held: Any, x: Any, detector: Any, frames: Any) -> None:
     """`dsp.dynamics.compress` for eight lanes without a branch.
 
     With x the level over the threshold, W the knee: u = min(max(x + W/2, 0), W), and the curve is
@@ -195,7 +195,7 @@ def run_lanes(
 
 
 @kernel
-def _curve(times, values, position, rate, ramp, out, frames):  # type: ignore[no-untyped-def]
+def _curve(times: Any, values: Any, position: Any, rate: Any, ramp: Any, out: Any, frames: Any) -> None:
     """Straight lines between breakpoints, held before and after, at `frames` song positions; as numpy.interp.
 
     `ramp` is 0 1 2 ...; `out` is written to the next multiple of eight.
@@ -225,7 +225,7 @@ def _curve(times, values, position, rate, ramp, out, frames):  # type: ignore[no
 
 
 @kernel
-def _gains(level_db, frames):  # type: ignore[no-untyped-def]
+def _gains(level_db: Any, frames: Any) -> None:
     """Decibels to gains in place, 0 at the bottom of a fader."""
     for i in range(0, frames, LANES):
         level = load(level_db, i)
@@ -234,7 +234,7 @@ def _gains(level_db, frames):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _pan_gains(pan, left, right, frames):  # type: ignore[no-untyped-def]
+def _pan_gains(pan: Any, left: Any, right: Any, frames: Any) -> None:
     """The pan law: with u = pan pi / 4, left = cos u - sin u, right = cos u + sin u."""
     for i in range(0, frames, LANES):
         u = load(pan, i) * splat(0.25 * math.pi)
@@ -251,7 +251,9 @@ def _pan_gains(pan, left, right, frames):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _leave(rows, at, gains, moving, gain, output, buses, bus, frames):  # type: ignore[no-untyped-def]
+def _leave(
+    rows: Any, at: Any, gains: Any, moving: Any, gain: Any, output: Any, buses: Any, bus: Any, frames: Any
+) -> None:
     """One channel through fader and pan: rounded to float32, held in `output`, added to its bus."""
     for i in range(0, frames, LANES):
         factor = load(gains, i) if moving else splat(gain)
@@ -261,7 +263,9 @@ def _leave(rows, at, gains, moving, gain, output, buses, bus, frames):  # type: 
 
 
 @kernel
-def _send(source, gains, moving, gain, carried, buses, bus, frames):  # type: ignore[no-untyped-def]
+def _send(
+    source: Any, gains: Any, moving: Any, gain: Any, carried: Any, buses: Any, bus: Any, frames: Any
+) -> None:
     """One channel of a send, in the same way."""
     for i in range(0, frames, LANES):
         factor = load(gains, i) if moving else splat(gain)
@@ -271,7 +275,7 @@ def _send(source, gains, moving, gain, carried, buses, bus, frames):  # type: ig
 
 
 @kernel
-def _hold(source, kept, at, frames):  # type: ignore[no-untyped-def]
+def _hold(source: Any, kept: Any, at: Any, frames: Any) -> None:
     for i in range(0, frames, LANES):
         store_floats(kept, at + i, load(source, i))
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic as _numba_intrinsic
+from numba.extending import models, overload, register_model
 
 from tonmeister.dsp.jit import kernel
 
@@ -38,20 +39,25 @@ _BIT_VECTOR: Final = ir.VectorType(_BITS, LANES)
 _SMALL_VECTOR: Final = ir.VectorType(ir.FloatType(), LANES)
 
 
-class LanesType(types.Type):  # type: ignore[misc]
+class LanesType(types.Type):
     """The type of eight float64 in kernels."""
 
     def __init__(self) -> None:
         super().__init__(name=f"Lanes{LANES}")
 
 
-_LANES: Final = LanesType()
+_LANES: Final[Any] = cast(Any, LanesType)()
+
+
+def intrinsic(function: Callable[..., Any]) -> Any:
+    """A function whose code is written here, instruction by instruction; kernels call it without the first argument."""
+    return _numba_intrinsic(function)
 
 
 @register_model(LanesType)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _bits(value: int) -> Any:
@@ -217,7 +223,8 @@ def _operation(build: Callable[[Any, Any], Any], count: int) -> Any:
 
 def _call(builder: Any, name: str, arguments: Any) -> Any:
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * len(arguments))
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f64")
+    insert: Any = cgutils.get_or_insert_function
+    function = insert(builder.module, kind, f"llvm.{name}.v{LANES}f64")
     return builder.call(function, arguments)
 
 
@@ -373,7 +380,7 @@ _NOTHING: Final = 1e-30
 
 
 @kernel
-def log2(value):  # type: ignore[no-untyped-def]
+def log2(value: Any) -> Any:
     """Logarithm to base 2 of lanes >= 0, within 3e-7; 0 gives about -1023."""
     m = _mantissa(value)
     p = fma(splat(_LOG2[0]), m, splat(_LOG2[1]))
@@ -388,7 +395,7 @@ def log2(value):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def exp2(value):  # type: ignore[no-untyped-def]
+def exp2(value: Any) -> Any:
     """2 to the power of lanes between -1000 and 1000, within 6e-9 of the result; exactly 1 at 0."""
     shifted = value + splat(_ROUNDER)
     f = value - (shifted - splat(_ROUNDER))
@@ -403,13 +410,13 @@ def exp2(value):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def flushed(value):  # type: ignore[no-untyped-def]
+def flushed(value: Any) -> Any:
     """The lanes, 0 where they are smaller than 1e-30: such numbers are slow and mean nothing."""
     return select_less(absolute(value), splat(_NOTHING), splat(0.0), value)
 
 
 @kernel
-def total(value):  # type: ignore[no-untyped-def]
+def total(value: Any) -> Any:
     """The sum of the lanes, as a number."""
     value = value + swap_fours(value)
     value = value + swap_twos(value)

@@ -76,7 +76,7 @@ class PcmDecoder:
 
     def read_into(self, target: FloatArray) -> int:
         """Fill the beginning of `target` (channels, frames); returns how many frames there were."""
-        frames = min(target.shape[1], self._left)
+        frames = min(int(target.shape[1]), self._left)
         size = frames * self._frame_bytes
         if len(self._bytes) < size:
             self._bytes = bytearray(size)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,7 +188,7 @@ def impulse_energy(design: RoomDesign, *, decay_s: float, sample_rate: int) -> f
 
 
 @kernel
-def _write(ring, base, length, at, value):  # type: ignore[no-untyped-def]
+def _write(ring: Any, base: Any, length: Any, at: Any, value: Any) -> None:
     """Eight frames into a ring of float64, and into the guards where they repeat its end or beginning."""
     store(ring, base + LANES + at, value)
     if at > length - LANES:
@@ -198,7 +198,7 @@ def _write(ring, base, length, at, value):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _write_rows(source, rows, stride, at):  # type: ignore[no-untyped-def]
+def _write_rows(source: Any, rows: Any, stride: Any, at: Any) -> None:
     """The same for eight rings of float32 from eight frames of ``source[frame][lane]``."""
     length = stride - GUARDS
     place = at % stride
@@ -247,7 +247,7 @@ def _diffuse(
 
 
 @kernel
-def _spread(value, signs1, signs2, signs4):  # type: ignore[no-untyped-def]
+def _spread(value: Any, signs1: Any, signs2: Any, signs4: Any) -> Any:
     """Hadamard product of eight lanes."""
     value = swap_pairs(value) + signs1 * value
     value = swap_twos(value) + signs2 * value

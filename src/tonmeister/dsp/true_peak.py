@@ -8,7 +8,7 @@ first phase is the samples themselves, so that a true peak is never below the sa
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -127,7 +127,7 @@ def interpolated_peaks(
 
 
 @kernel
-def _largest_of_phase(waiting, weights, found):  # type: ignore[no-untyped-def]
+def _largest_of_phase(waiting: Any, weights: Any, found: Any) -> None:
     """Raise `found` to the magnitudes of one phase; a tap is taken up by 32 frames in registers."""
     taps = len(weights)
     for start in range(0, _CHUNK, 4 * LANES):

@@ -191,7 +191,9 @@ class LaneGroup:
 
     def _program(self) -> tuple[NDArray[np.int64], DoubleArray, DoubleArray]:
         """Stages, coefficients and state of all lanes; what a member lacks does nothing."""
-        stages, numbers, held = [], [], 0
+        stages: list[tuple[int, int, int, int]] = []
+        numbers: list[DoubleArray] = []
+        held = 0
         placed = [_placed(m.stages, m.shape, self.members[0].shape) for m in self.members]
         lanes = [m for m in range(len(self.members)) for _ in range(self.members[m].channels)]
         for lane, index in enumerate(lanes):

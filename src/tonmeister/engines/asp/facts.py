@@ -55,7 +55,7 @@ class Source:
     image: bool
     """A stereo recording with an image of its own."""
     side: str
-    """``left`` or ``right`` where the name says so, else ''."""
+    """``left`` or ``right`` where the name says so and nothing holds it in the center, else ''."""
     want: Want
     want_level: int
     """The wanted step of the ladder."""
@@ -213,15 +213,18 @@ class _Song:
         lead = track.role == "lead"
         several = sum(t.instrument == track.instrument for t in self.tracks) > 1
         reference_db = self._reference_db(index) + self.common_db
+        low = low_share(measured) > number("low.share")
+        image = measured.channels > 1 and (measured.width is None or measured.width > _IMAGE_WIDTH)
+        free = not (lead or low or kind.core or image)
         return Source(
             number=index + 1,
             name=track.name,
             instrument=track.instrument,
             role=role_of(track.instrument, track.role),
-            low=low_share(measured) > number("low.share"),
+            low=low,
             core=kind.core,
-            image=measured.channels > 1 and (measured.width is None or measured.width > _IMAGE_WIDTH),
-            side=next((s for s in ("left", "right") if s in track.attributes), ""),
+            image=image,
+            side=_side(track) if free else "",
             want=self._offsets[index],
             want_level=self._wants[index],
             want_at=0 if lead else kind.at,
@@ -236,6 +239,10 @@ class _Song:
             kept_level=None if pin.gain_db is None else round(pin.gain_db - reference_db),
             kept_place=None if pin.pan is None else round(pin.pan * number("pan.scale")),
         )
+
+
+def _side(track: Track) -> str:
+    return next((side for side in ("left", "right") if side in track.attributes), "")
 
 
 def _peak_db(measured: TrackFeatures) -> float:

@@ -7,11 +7,11 @@ other; the result is the optimum of the whole. A statement of the user that spea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tonmeister.engines.asp.facts import Facts, Source, program_facts
+from tonmeister.engines.asp.facts import Facts, program_facts
 from tonmeister.engines.asp.knowledge import known_rules, number, program_path, whole
 
 __all__ = ["SUBJECTS", "Answer", "Part", "Statement", "parts", "program_text"]
@@ -135,10 +135,11 @@ def _earlier(facts: Facts, earlier: Sequence[Answer]) -> list[str]:
         return []
     open_levels = [s.number for s in facts.sources if s.kept_level is None]
     open_places = [s.number for s in facts.sources if s.kept_place is None and facts.free(s)]
+    levels, places = number("mixes.levels_share"), number("mixes.places_share")
     lines = [
         f"level_apart({whole('mixes.level_apart')}). place_apart({whole('mixes.place_apart')}).",
-        f"least_levels({_least(open_levels, 'mixes.levels_share')}).",
-        f"least_places({_least(open_places, 'mixes.places_share')}).",
+        f"least_levels({_least(open_levels, levels)}).",
+        f"least_places({_least(open_places, places)}).",
     ]
     for index, answer in enumerate(earlier):
         lines.append(f"earlier({index}).")
@@ -147,10 +148,5 @@ def _earlier(facts: Facts, earlier: Sequence[Answer]) -> list[str]:
     return lines
 
 
-def _least(tracks: Iterable[int], share: str) -> int:
-    return math.ceil(number(share) * len(list(tracks)))
-
-
-def named(source: Source) -> str:
-    """A track for a message."""
-    return repr(source.name)
+def _least(tracks: Sequence[int], share: float) -> int:
+    return math.ceil(share * len(tracks))

@@ -18,13 +18,17 @@ from tonmeister.errors import BadInputError, MissingExtraError, TonmeisterError
 if TYPE_CHECKING:
     import clingo
 
-__all__ = ["Limits", "Solution", "solve"]
+__all__ = ["Limits", "NothingFoundError", "Solution", "solve"]
 
-_ARGUMENTS: Final = (
-    "--opt-strategy=usc,oll,stratify", "--heuristic=Domain", "--sign-def=rnd", "--parallel-mode=1",
-)  # fmt: skip
+_ARGUMENTS: Final = ("--heuristic=Domain", "--sign-def=rnd", "--parallel-mode=1")
 """One thread: several would make the answer depend on chance. The seed decides what is tried first."""
+_CORES: Final = "--opt-strategy=usc,oll,stratify"
+_DESCENT: Final = "--opt-strategy=bb,lin"
 _OBJECTIVES: Final = (5, 4, 3, 2, 1)
+
+
+class NothingFoundError(TonmeisterError):
+    """Neither a mix nor a proof that there is none, within the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,20 @@ def solve(
     return _joined([_polished(part, search) for part in parts(statements)])
 
 
+def _best_of(part: Part, search: _Search) -> Solution:
+    """Core-guided first; where it found nothing at all within its conflicts, plain descent from any answer."""
+    try:
+        return _searched(part, search)
+    except NothingFoundError:
+        return replace(_searched(part, search, strategy=_DESCENT), proved=False)
+
+
 def _polished(part: Part, search: _Search) -> Solution:
     """A part; where its optimum was not proved, the equalization is settled once more for the places found.
 
     Equalization costs least and is looked at last, so a search that is stopped leaves it undone.
     """
-    found = _searched(part, search)
+    found = _best_of(part, search)
     if found.proved or "pan" not in part.subjects or found.stopped_by_clock:
         return found
     places = "\n".join(f":- not at_pan({t},{p})." for t, p in sorted(found.answer.places.items()))
@@ -124,13 +136,13 @@ def _polished(part: Part, search: _Search) -> Solution:
     )  # fmt: skip
 
 
-def _searched(part: Part, search: _Search, *, fixed: str = "") -> Solution:
+def _searched(part: Part, search: _Search, *, fixed: str = "", strategy: str = _CORES) -> Solution:
     """The best answer of one search."""
     text = program_text(search.facts, part, search.off, search.earlier) + fixed + "\n"
     if part.statements and not fixed:
         try_grounding(files_of(part), text, seconds=search.left_s, statements=part.statements)
     started = search.clock()
-    control = grounded(part, text, (*_ARGUMENTS, f"--seed={search.seed}"))
+    control = grounded(part, text, (*_ARGUMENTS, strategy, f"--seed={search.seed}"))
     grounding_s = search.clock() - started
     control.configuration.solve.solve_limit = str(search.limits.conflicts)  # type: ignore[union-attr]
     best = _Best()
@@ -160,7 +172,7 @@ def _nothing_found(part: Part, search: _Search, *, unsatisfiable: bool, in_time:
         return explain_conflict(search.facts, part, search.off, search.earlier)
     limits = search.limits
     why = f"{limits.conflicts} conflicts" if in_time else f"{limits.seconds:g} s"
-    return TonmeisterError(
+    return NothingFoundError(
         f"no mix was found within {why}: raise --option conflicts=N or --option seconds=N, or use fewer rules"
     )
 

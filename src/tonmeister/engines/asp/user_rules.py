@@ -34,7 +34,7 @@ _DIRECTIVES: Final = frozenset(
 _COMMENT: Final = re.compile(r"%\*.*?\*%|%[^\n]*|\"(?:\\.|[^\"\\\n])*\"", re.DOTALL)
 _WORD: Final = re.compile(r"#[a-z_]+\+?|@(?=[\w(])")
 _INCLUDE: Final = re.compile(r"#include\s*(?:\"((?:\\.|[^\"\\\n])*)\"|<[^>\n]*>)\s*\.")
-_LOCATION: Final = re.compile(r"<string>:(\d+):(\d+)(?:-[\d:]+)?:\s*(.*)", re.DOTALL)
+_LOCATION: Final = re.compile(r"<(?:string|block)>:(\d+):(\d+)(?:-[\d:]+)?:\s*(.*)", re.DOTALL)
 _LARGEST_BYTES: Final = 1 << 20
 _MOST_FILES: Final = 50
 

@@ -1,0 +1,48 @@
+"""A group whose commands are imported when they are called, so that its help page costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from tonmeister.errors import nearest
+
+__all__ = ["LazyGroup"]
+
+
+class LazyGroup(click.Group):
+    """Commands by name: (module with a click command called ``command``, one line of help), in help's order."""
+
+    parts: Mapping[str, tuple[str, str]] = {}
+    word = "subject"
+    """What a command of this group is called in messages."""
+
+    @classmethod
+    def of(cls, parts: Mapping[str, tuple[str, str]], word: str = "subject") -> type[LazyGroup]:
+        """A group class with these commands."""
+        return type("LazyGroup", (cls,), {"parts": parts, "word": word})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.parts)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.parts:
+            return None
+        command: Any = import_module(self.parts[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.parts and not args[0].startswith("-"):
+            close = nearest(args[0], list(self.parts))
+            raise click.UsageError(f"there is no {self.word} {args[0]!r}{close}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(f"{self.word.capitalize()}s"):
+            formatter.write_dl([(name, line) for name, (_, line) in self.parts.items()])
