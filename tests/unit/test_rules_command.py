@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,15 @@ def test_a_mix_can_be_written_as_a_sheet(song: Path, tmp_path: Path) -> None:
     ]
     assert run(arguments) == 0
     assert "loudness.fader" in sheet.read_text("utf-8")
+
+
+def test_without_the_solver_the_engine_is_unavailable_and_the_rules_still_judge(
+    song: Path, plan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "clingo", None)
+    rows = {row["name"]: row for row in told(capsys, "engines")["engines"]}
+    assert "tonmeister[asp]" in rows["asp"]["unavailable"]
+    assert rows["textbook"]["unavailable"] == ""
+    _, error = said(capsys, "decide", song, "--engine", "asp", "-o", song.parent / "none.json", code=2)
+    assert "pip install 'tonmeister[asp]'" in error
+    assert told(capsys, "rules", "asp", "--check", plan, song)["broken"] == []
