@@ -250,6 +250,14 @@ def test_wishes_may_be_rules() -> None:
     assert pans(decisions)["Pad"] <= -0.4
 
 
+def test_wishes_in_words_and_rules_stand_side_by_side() -> None:
+    decisions = asp(
+        band(), prefer='Pad right; Snare dry\n:~ name(T,"Bass"), at_depth(T,R), R > 0. [1@5,bass]'
+    )
+    assert pans(decisions)["Pad"] > 0
+    assert "Snare" not in {d.strip for d in decisions if isinstance(d, AddSend)}
+
+
 def test_a_wish_about_level_and_place_at_once_joins_both() -> None:
     rule = ':- name(T,"Pad"), at_pan(T,P), P > -4, at_level(T,D), want_level(T,W,_), D >= W.'
     what = band()
@@ -286,6 +294,12 @@ def test_all_leads_no_lead_and_unknown_instruments_have_a_mix() -> None:
     unknown = [track(f"file {i}") for i in range(5)]
     assert set(pans(asp(song(*leads))).values()) == {0.0}
     assert {f"file {i}" for i in range(5)} <= gains(asp(song(*unknown))).keys()
+
+
+def test_words_that_no_list_knows_and_names_with_signs_do_no_harm() -> None:
+    odd = [track('a "b" \\ c', "Theremin!"), track("x). y(", "kick"), track("%*", "piano")]
+    decisions = asp(song(*odd), prefer='%* left; a "b" \\ c right')
+    assert pans(decisions)["%*"] < 0 < pans(decisions)['a "b" \\ c']
 
 
 def test_half_a_pair_stands_on_its_side() -> None:

@@ -132,7 +132,7 @@ def _wishes(function: F) -> F:
         options: tuple[str, ...],
         **rest: Any,
     ) -> Any:
-        named = {"prefer": "; ".join(prefer), "forbid": "; ".join(forbid), "rules": str(rules or "")}
+        named = {"prefer": "\n".join(prefer), "forbid": "\n".join(forbid), "rules": str(rules or "")}
         more = (f"{name}={text}" for name, text in named.items() if text)
         return function(*args, options=(*options, *more), **rest)
 

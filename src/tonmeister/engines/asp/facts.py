@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,7 +22,7 @@ from tonmeister.engines.asp.wants import Want, wanted_levels
 from tonmeister.features import MultitrackFeatures, TrackFeatures
 from tonmeister.multitrack import Multitrack, Track
 from tonmeister.units import db_to_gain, gain_to_db
-from tonmeister.vocabulary import parents
+from tonmeister.vocabulary import INSTRUMENTS, parents
 
 __all__ = ["AMPLITUDE_UNIT", "SHARE_UNIT", "Facts", "Pin", "Source", "facts_of", "program_facts"]
 
@@ -129,7 +129,8 @@ def facts_of(
     profile: Profile = "improved",
 ) -> Facts:
     """Quantise the audible tracks; `left_out` names the tracks that are not mixed."""
-    tracks = [t for t in multitrack.tracks if t.name not in left_out and not features[t.name].silent]
+    heard = [t for t in multitrack.tracks if t.name not in left_out and not features[t.name].silent]
+    tracks = [t if t.instrument in INSTRUMENTS else replace(t, instrument="other") for t in heard]
     if not tracks:
         return Facts((), (0,), _places())
     song = _Song(tracks, [features[t.name] for t in tracks], profile, dict(pins or {}))

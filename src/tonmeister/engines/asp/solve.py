@@ -24,6 +24,8 @@ _ARGUMENTS: Final = ("--heuristic=Domain", "--sign-def=rnd", "--parallel-mode=1"
 """One thread: several would make the answer depend on chance. The seed decides what is tried first."""
 _CORES: Final = "--opt-strategy=usc,oll,stratify"
 _DESCENT: Final = "--opt-strategy=bb,lin"
+_LEAST_WAIT_S: Final = 0.01
+_STEP_S: Final = 0.1
 _OBJECTIVES: Final = (5, 4, 3, 2, 1)
 
 
@@ -87,7 +89,7 @@ class _Search:
     @property
     def left_s(self) -> float:
         """Time left for everything."""
-        return max(self.deadline - self.clock(), 0.01)
+        return max(self.deadline - self.clock(), _LEAST_WAIT_S)
 
 
 def solve(
@@ -148,7 +150,7 @@ def _searched(part: Part, search: _Search, *, fixed: str = "", strategy: str = _
     best = _Best()
     assumed = _assumed(switches(search.facts, part, search.off))
     with control.solve(assumptions=assumed, on_model=best.keep, async_=True) as handle:
-        in_time = handle.wait(search.left_s)
+        in_time = _waited(handle, search)
         if not in_time:
             handle.cancel()
         result = handle.get()
@@ -165,6 +167,14 @@ def _searched(part: Part, search: _Search, *, fixed: str = "", strategy: str = _
         grounding_s,
         search.clock() - started - grounding_s,
     )
+
+
+def _waited(handle: Any, search: _Search) -> bool:
+    """Wait for the end of a search, in short steps so that an interruption is heeded; False when time is up."""
+    while (left_s := search.left_s) > _LEAST_WAIT_S:
+        if handle.wait(min(left_s, _STEP_S)):
+            return True
+    return bool(handle.wait(0.0))
 
 
 def _nothing_found(part: Part, search: _Search, *, unsatisfiable: bool, in_time: bool) -> TonmeisterError:

@@ -2,7 +2,8 @@
 
 A wish says ``TRACK [not] left|right|center|dry|wet|cut|boosted``, ``TRACK at L40``, or ``TRACK [not] louder than |
 quieter than | left of | right of | opposite | with | apart from | behind OTHER``. A track may also be named by an
-instrument, which means all tracks of it. Several wishes are separated by semicolons.
+instrument, which means all tracks of it. Several wishes are separated by semicolons or line
+breaks, a rule for clingo stands on a line of its own.
 """
 
 from __future__ import annotations
@@ -52,7 +53,11 @@ _PREFERENCE_PRIORITY: Final = 5
 
 def wishes_of(text: str, how: How, facts: Facts) -> list[Statement]:
     """The statements for all wishes in `text`; raises `BadInputError` for what cannot be understood."""
-    pieces = [text] if _is_program(text) else [p.strip() for p in text.split(";")]
+    pieces = [
+        piece.strip()
+        for line in text.splitlines()
+        for piece in ([line] if _is_program(line) else line.split(";"))
+    ]
     return [_statement(p, how, i, facts) for i, p in enumerate(filter(None, pieces), 1)]
 
 
