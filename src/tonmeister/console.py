@@ -198,9 +198,13 @@ class Console:
 
     def __enter__(self) -> Console:
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
-        for track in self._multitrack.tracks:
-            self._readers[track.name] = self._stack.enter_context(self._open(track))
-        list((self._pool.map if self._pool else map)(self._seek, self._readers.values()))
+        try:
+            for track in self._multitrack.tracks:
+                self._readers[track.name] = self._stack.enter_context(self._open(track))
+            list((self._pool.map if self._pool else map)(self._seek, self._readers.values()))
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:

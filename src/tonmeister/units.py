@@ -8,10 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from tonmeister.errors import BadInputError
 
@@ -26,8 +23,14 @@ __all__ = [
     "SILENCE_DB",
 ]
 
-FloatArray = NDArray[np.float32]
-DoubleArray = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float32]
+    DoubleArray = NDArray[np.float64]
+else:  # names for annotations only: verbs that read no audio need no numpy
+    FloatArray = DoubleArray = Any
 
 SILENCE_DB = -200.0
 """Floor that stands for minus infinity, so that no level is ever infinite in arithmetic or JSON."""

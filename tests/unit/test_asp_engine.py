@@ -16,10 +16,11 @@ from makers_features import song, track
 from tonmeister.decisions import USER, AddInsert, AddSend, Decision, Lock, Mute, SetGain, SetPan
 from tonmeister.effects.equalizer import Equalizer
 from tonmeister.engines import load_engine
-from tonmeister.engines.asp import AspEngine, AspOptions
 from tonmeister.engines.asp.bands import erb_bands
+from tonmeister.engines.asp.engine import AspEngine
 from tonmeister.engines.asp.facts import facts_of
 from tonmeister.engines.asp.judging import judge
+from tonmeister.engines.asp.options import AspOptions
 from tonmeister.engines.asp.solve import Limits, solve
 from tonmeister.engines.asp.unsat import NoSuchMixError
 from tonmeister.errors import BadInputError

@@ -27,8 +27,9 @@ from tonmeister.effects.equalizer import Equalizer
 from tonmeister.effects.filters import HighPass
 from tonmeister.effects.reverb import Reverb
 from tonmeister.engines import load_engine
-from tonmeister.engines.textbook import TextbookEngine, TextbookOptions
+from tonmeister.engines.textbook.engine import TextbookEngine
 from tonmeister.engines.textbook.numbers import number
+from tonmeister.engines.textbook.options import TextbookOptions
 from tonmeister.engines.textbook.rules import RuleSet
 from tonmeister.errors import BadInputError
 from tonmeister.features import MicrophonePair

@@ -50,15 +50,12 @@ def _third_parties() -> dict[str, str]:
 
 
 def _row(name: str, summary: str, source: str) -> dict[str, Any]:
-    from tonmeister.engines.base import load_engine, option_help
+    from tonmeister.engines.base import option_help, unavailable
     from tonmeister.errors import TonmeisterError
 
-    options, unavailable = [], ""
+    options, why_not = [], unavailable(name)
     try:
         options = [{"name": n, "default": d, "help": h} for n, d, h in option_help(name)]
-        load_engine(name)
     except (ImportError, AttributeError, TonmeisterError) as error:
-        unavailable = str(error)
-    return {
-        "name": name, "summary": summary, "source": source, "options": options, "unavailable": unavailable,
-    }  # fmt: skip
+        why_not = str(error)
+    return {"name": name, "summary": summary, "source": source, "options": options, "unavailable": why_not}

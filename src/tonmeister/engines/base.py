@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast, runtime_checkable
 
-from tonmeister.decisions import Decision
-from tonmeister.errors import BadInputError, nearest
-from tonmeister.features import MultitrackFeatures
-from tonmeister.multitrack import Multitrack
+from tonmeister.errors import BadInputError, MissingExtraError, nearest
+
+if TYPE_CHECKING:
+    from tonmeister.decisions import Decision
+    from tonmeister.features import MultitrackFeatures
+    from tonmeister.multitrack import Multitrack
 
 
 class MixEngine(Protocol):
@@ -55,33 +58,43 @@ class EngineInfo:
     """A line of the list of engines."""
 
     path: str
+    options: str
+    """Where the dataclass of options is: a light module, so that the list of engines costs nothing."""
     summary: str
     source: str
+    needs: tuple[str, str] | None = None
+    """(module, extra) without which the engine cannot work."""
 
 
 ENGINES: Final[Mapping[str, EngineInfo]] = {
     "textbook": EngineInfo(
-        "tonmeister.engines.textbook:TextbookEngine",
+        "tonmeister.engines.textbook.engine:TextbookEngine",
+        "tonmeister.engines.textbook.options:TextbookOptions",
         "rules from audio books on instrument tags and simple measurements (default)",
         "De Man & Reiss, AES 135 (2013)",
     ),
     "asp": EngineInfo(
-        "tonmeister.engines.asp:AspEngine",
+        "tonmeister.engines.asp.engine:AspEngine",
+        "tonmeister.engines.asp.options:AspOptions",
         "rules and preferences as a logic program; the best mix that obeys them, or several",
         "Everardo, SMC 2017",
+        needs=("clingo", "asp"),
     ),
     "sum": EngineInfo(
         "tonmeister.engines.baselines:SumEngine",
+        "tonmeister.engines.baseline_options:SumOptions",
         "every fader at unity, everything in the center",
         "baseline",
     ),
     "loudness": EngineInfo(
         "tonmeister.engines.baselines:LoudnessEngine",
+        "tonmeister.engines.baseline_options:LoudnessOptions",
         "every track equally loud, everything in the center",
         "baseline",
     ),
     "adaptive": EngineInfo(
-        "tonmeister.engines.adaptive:AdaptiveEngine",
+        "tonmeister.engines.adaptive.engine:AdaptiveEngine",
+        "tonmeister.engines.adaptive.options:AdaptiveOptions",
         "faders and pans that follow low-level features over time",
         "Mansbridge, Finn & Reiss, AES 132 and 133 (2012); Giannoulis, Massberg & Reiss (2013)",
     ),
@@ -90,14 +103,23 @@ ENGINES: Final[Mapping[str, EngineInfo]] = {
 
 def load_engine(name: str, options: Mapping[str, str] | None = None, *, seed: int = 0) -> MixEngine:
     """Make the engine `name` with its options given as text, for example ``{"profile": "faithful"}``."""
-    cls = _engine_type(name)
+    cls = _loaded(_engine_path(name))
     return cast(MixEngine, cls(_parse_options(name, cls.Options, options or {}), seed=seed))
 
 
 def option_help(name: str) -> list[tuple[str, str, str]]:
     """(option, default, help) for each option of an engine."""
-    cls = _engine_type(name)
-    return [(f.name, str(f.default), f.metadata.get("help", "")) for f in dataclasses.fields(cls.Options)]
+    path = ENGINES[name].options if name in ENGINES else None
+    options = _loaded(path) if path else _loaded(_engine_path(name)).Options
+    return [(f.name, str(f.default), f.metadata.get("help", "")) for f in dataclasses.fields(options)]
+
+
+def unavailable(name: str) -> str:
+    """Why a shipped engine cannot work here: the extra that is missing, or ''."""
+    needs = ENGINES[name].needs if name in ENGINES else None
+    if needs is None or importlib.util.find_spec(needs[0]) is not None:
+        return ""
+    return str(MissingExtraError(f"the engine {name!r}", extra=needs[1]))
 
 
 def split_options(engines: Sequence[str], options: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -127,8 +149,8 @@ def _engine_path(name: str) -> str:
     return path
 
 
-def _engine_type(name: str) -> Any:
-    module, _, attribute = _engine_path(name).partition(":")
+def _loaded(path: str) -> Any:
+    module, _, attribute = path.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 

@@ -6,24 +6,16 @@ No result of another engine means anything without them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tonmeister.decisions import Decision, Reason, SetGain, SetPan
+from tonmeister.engines.baseline_options import LoudnessOptions, SumOptions
 from tonmeister.engines.prediction import predicted_lufs
 from tonmeister.features import MultitrackFeatures, TrackFeatures
 from tonmeister.multitrack import Multitrack
 from tonmeister.strip import PARAMETERS
-from tonmeister.units import Range
 
-__all__ = ["LoudnessEngine", "LoudnessOptions", "SumEngine", "SumOptions"]
-
-_TARGET: Range = Range(-70.0, 0.0, "LUFS")
-
-
-@dataclass(frozen=True, slots=True)
-class SumOptions:
-    """The sum has nothing to choose."""
+__all__ = ["LoudnessEngine", "SumEngine"]
 
 
 class SumEngine:
@@ -44,18 +36,6 @@ class SumEngine:
             why = Reason("The plain sum: the fader stays at unity.", "baseline", "sum.fader")
             yield SetGain(track.name, 0.0, reason=why, by=self.name)
             yield _centered(track.name, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class LoudnessOptions:
-    """What equal loudness aims at."""
-
-    target: float = field(
-        default=-23.0, metadata={"help": "loudness of the whole mix in LUFS (default: EBU R 128)"}
-    )
-
-    def __post_init__(self) -> None:
-        _TARGET.check("target", self.target)
 
 
 class LoudnessEngine:

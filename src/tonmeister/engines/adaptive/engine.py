@@ -7,8 +7,7 @@ Gain staging, then equalizer and compressor when asked for, fader, pan. The comp
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,50 +16,14 @@ from tonmeister.effects.gain import Gain
 from tonmeister.engines.adaptive.faders import Faders, follow_loudness, stack_momentary, staging_gain_db
 from tonmeister.engines.adaptive.inserts import compressor_inserts, equalizer_inserts
 from tonmeister.engines.adaptive.numbers import bounds, number, reason
+from tonmeister.engines.adaptive.options import AdaptiveOptions
 from tonmeister.engines.adaptive.panning import Pannable, Placement, place_by_band, place_by_centroid
 from tonmeister.engines.curves import to_curve
 from tonmeister.features import MultitrackFeatures, TrackFeatures
 from tonmeister.multitrack import Multitrack
 from tonmeister.strip import PARAMETERS
-from tonmeister.units import Range
 
-__all__ = ["AdaptiveEngine", "AdaptiveOptions"]
-
-_LEAD_BOOST = Range(-24.0, 24.0, "dB")
-_WIDTH = Range(0.0, 10.0)
-
-
-@dataclass(frozen=True, slots=True)
-class AdaptiveOptions:
-    """What the low-level mixer leaves to its user."""
-
-    lead_boost_db: float = field(
-        default=2.0, metadata={"help": "leads above the average, dB (Mansbridge, Finn & Reiss 2012: 2)"}
-    )
-    panner: Literal["centroid", "bands", "none"] = field(
-        default="centroid",
-        metadata={"help": "pan by spectral centroid (Mansbridge 2012), by dominant bands "
-                          "(Perez Gonzalez 2010), or not at all: centroid, bands, none"},
-    )  # fmt: skip
-    width: float = field(
-        default=5.0, metadata={"help": "width of the centroid panner, 0 to 10 (Mansbridge 2012: 5)"}
-    )
-    balance: bool = field(
-        default=True, metadata={"help": "even out left and right after panning by centroid (Mansbridge 2012)"}
-    )
-    bank: Literal["first", "second"] = field(
-        default="first", metadata={"help": "filter bank of the bands panner: first, second"}
-    )
-    compressor: bool = field(
-        default=False, metadata={"help": "compress with times from the crest factor (Giannoulis 2013)"}
-    )
-    equalizer: bool = field(
-        default=False, metadata={"help": "bring octaves toward equal loudness (Perez Gonzalez 2009)"}
-    )
-
-    def __post_init__(self) -> None:
-        _LEAD_BOOST.check("lead_boost_db", self.lead_boost_db)
-        _WIDTH.check("width", self.width)
+__all__ = ["AdaptiveEngine"]
 
 
 class AdaptiveEngine:

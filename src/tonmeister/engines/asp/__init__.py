@@ -3,9 +3,3 @@
 `facts.py` turns measurements into integers, the ``.lp`` files hold the rules, clingo finds the best mix that obeys
 them, `answers.py` turns it into decisions. `checker.py` judges any mix by the same rules without a solver.
 """
-
-from __future__ import annotations
-
-from tonmeister.engines.asp.engine import AspEngine, AspOptions
-
-__all__ = ["AspEngine", "AspOptions"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from tonmeister.decisions import USER, Decision, Lock, Mute, Reason, SetGain, SetPan
 from tonmeister.engines.asp.answers import Told, decisions_of, place_text
 from tonmeister.engines.asp.facts import Facts, Pin, facts_of
 from tonmeister.engines.asp.knowledge import rule_names, whole
+from tonmeister.engines.asp.options import AspOptions
 from tonmeister.engines.asp.program import Answer, Statement
 from tonmeister.engines.asp.solve import Limits, Solution, clingo_library, solve
 from tonmeister.engines.asp.unsat import NoSuchMixError
@@ -18,13 +18,9 @@ from tonmeister.engines.asp.user_rules import read_rules
 from tonmeister.engines.asp.wishes import wishes_of
 from tonmeister.features import MultitrackFeatures
 from tonmeister.multitrack import Multitrack
-from tonmeister.units import Range
 
-__all__ = ["AspEngine", "AspOptions"]
+__all__ = ["AspEngine"]
 
-_MIXES: Range = Range(1, 16)
-_SECONDS: Range = Range(0.1, 3600.0, "s")
-_CONFLICTS: Range = Range(1, 1_000_000_000)
 FAITHFUL_WITHOUT = frozenset(
     {
         "low_dry",
@@ -37,41 +33,6 @@ FAITHFUL_WITHOUT = frozenset(
     }
 )
 """Reverb and equalization are not part of the faithful profile."""
-
-
-@dataclass(frozen=True, slots=True)
-class AspOptions:
-    """What is asked of the solver."""
-
-    profile: Literal["improved", "faithful"] = field(
-        default="improved",
-        metadata={"help": "faithful: peak reference, levels and places only, as far as the paper is known"},
-    )
-    mixes: int = field(default=1, metadata={"help": "how many different mixes to find (1 to 16)"})
-    take: int = field(default=1, metadata={"help": "which of them to use"})
-    prefer: str = field(
-        default="",
-        metadata={"help": "wishes such as 'Guitar left; Kick louder than Bass', or a rule for clingo"},
-    )
-    forbid: str = field(default="", metadata={"help": "what must not be, in the same words"})
-    rules: str = field(default="", metadata={"help": "path of a file with rules of your own (.lp)"})
-    without: str = field(
-        default="", metadata={"help": "rules to leave out, separated by commas (see 'tonmeister rules asp')"}
-    )
-    conflicts: int = field(
-        default=20_000,
-        metadata={"help": "conflicts after which the best answer found is taken, for each part"},
-    )
-    seconds: float = field(
-        default=30.0,
-        metadata={"help": "guard: stop after this time, although the result then depends on the machine"},
-    )
-
-    def __post_init__(self) -> None:
-        _MIXES.check("mixes", self.mixes)
-        Range(1, self.mixes).check("take", self.take)
-        _SECONDS.check("seconds", self.seconds)
-        _CONFLICTS.check("conflicts", self.conflicts)
 
 
 class AspEngine:

@@ -3,9 +3,3 @@
 `rules.toml` holds the knowledge with its sources; the modules match it against the tracks and turn what fires
 into decisions. After De Man & Reiss, "A knowledge-engineered autonomous mixing system", AES 135 (2013).
 """
-
-from __future__ import annotations
-
-from tonmeister.engines.textbook.engine import TextbookEngine, TextbookOptions
-
-__all__ = ["TextbookEngine", "TextbookOptions"]

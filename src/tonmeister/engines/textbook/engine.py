@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final
 
 from tonmeister.decisions import (
     AddBus,
@@ -32,6 +32,7 @@ from tonmeister.engines.textbook.clarity import masking_cuts
 from tonmeister.engines.textbook.matching import Entry, Subject, apply_rules
 from tonmeister.engines.textbook.measures import bus_lookup
 from tonmeister.engines.textbook.numbers import number, numbers
+from tonmeister.engines.textbook.options import TextbookOptions
 from tonmeister.engines.textbook.panning import Place, place
 from tonmeister.engines.textbook.repair import aligned, left_out, muted
 from tonmeister.engines.textbook.rules import Rule, RuleSet
@@ -40,33 +41,9 @@ from tonmeister.features import MultitrackFeatures
 from tonmeister.multitrack import Multitrack
 from tonmeister.strip import MASTER, PARAMETERS
 
-__all__ = ["TextbookEngine", "TextbookOptions"]
+__all__ = ["TextbookEngine"]
 
-Edition = Literal["median", "Coryat", "Gibson", "Izhaki", "White"]
 _NOBODY: Final[dict[str, frozenset[str]]] = {"instrument": frozenset(), "role": frozenset()}
-
-
-@dataclass(frozen=True, slots=True)
-class TextbookOptions:
-    """How the rules are read."""
-
-    profile: Literal["improved", "faithful"] = field(
-        default="improved",
-        metadata={"help": "faithful: as in the paper, without reverb, targets from mix studies, and guards"},
-    )
-    features: Literal["aes", "jarp"] = field(
-        default="aes",
-        metadata={"help": "jarp: rules may read peak and RMS only, as in the first version of the system"},
-    )
-    edition: Edition = field(
-        default="median",
-        metadata={"help": "whose chart says which band a word means (median: of all authors)"},
-    )
-    rules: str = field(default="", metadata={"help": "path of a rule file to use instead of the shipped one"})
-    without: str = field(
-        default="",
-        metadata={"help": "rules to leave out: ids, grades (R?) or parts of sources, separated by commas"},
-    )
 
 
 class TextbookEngine:
