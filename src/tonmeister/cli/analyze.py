@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_WIDE = 110
+"""Columns of a terminal that has room for every measure."""
+
 
 @click.command(
     "analyze",
@@ -39,7 +42,7 @@ def command(folder: Path, settings: dict[str, Any], threads: int | None, recursi
     with screen.progress() as bars:
         bars("analyze", 0.0)
         features = analyze(multitrack, threads=threads, progress=bars.analyze)
-    screen.show(_table(multitrack, features), "")
+    screen.show(_table(multitrack, features, screen.columns), "")
     if screen.as_json:
         screen.json(analysis_to_dict(multitrack, features))
     screen.notes(_said(multitrack, features))
@@ -57,31 +60,35 @@ def _said(multitrack: Multitrack, features: MultitrackFeatures) -> list[str]:
     ]
 
 
-def _table(multitrack: Multitrack, features: MultitrackFeatures) -> Any:
+def _table(multitrack: Multitrack, features: MultitrackFeatures, width: int) -> Any:
+    """A line a track; what a narrow terminal has no room for is in the JSON."""
     from tonmeister.cli.tables import table
 
-    numbers = ("sure", "LUFS", "LRA", "dBTP", "crest", "active", "centroid", "width")
-    columns = ("file", "name", "instrument", "role", *numbers, "faults")
-    rows = [_row(track, features[track.name]) for track in multitrack.tracks]
-    return table(columns, rows, right=numbers)
+    wide = width >= _WIDE
+    numbers = ("LUFS", "dBTP", "crest", "active", *(("LRA", "centroid", "width") if wide else ()))
+    columns = ("track", "what it is", "sure", *numbers, *(("file",) if wide else ()), "faults")
+    rows = [_row(track, features[track.name], wide) for track in multitrack.tracks]
+    return table(columns, rows, right=("sure", *numbers))
 
 
-def _row(track: Track, measured: TrackFeatures) -> tuple[str, ...]:
+def _row(track: Track, measured: TrackFeatures, wide: bool) -> tuple[str, ...]:
     from tonmeister.cli.screen import number
 
-    return (
+    more = (
+        number(measured.loudness_range_lu),
+        number(measured.centroid_hz, 0),
+        number(measured.width, 2),
         track.file,
+    )
+    return (
         track.name,
-        track.instrument.replace("_", " "),
-        track.role,
+        f"{track.instrument.replace('_', ' ')}, {track.role}",
         f"{track.confidence:.0%}",
         number(measured.integrated_lufs),
-        number(measured.loudness_range_lu),
         number(measured.true_peak_dbtp),
         number(measured.crest_db),
         f"{measured.active_ratio:.0%}",
-        number(measured.centroid_hz, 0),
-        number(measured.width, 2),
+        *(more if wide else ()),
         ", ".join(faults(measured)) or "-",
     )
 

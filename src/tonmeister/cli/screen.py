@@ -94,6 +94,11 @@ class Screen:
             color_system="auto" if self._color else None, no_color=not self._color,
         )  # fmt: skip
 
+    @property
+    def columns(self) -> int:
+        """How wide results may be."""
+        return self.console(sys.stdout).width
+
     def show(self, *parts: str | Table) -> None:
         """A result for a reader, on stdout; nothing with ``--json`` or ``--quiet``."""
         if self._table_shown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,19 @@ def plan_table(plan: MixPlan) -> Table:
 def _plan_row(story: StripStory) -> tuple[str, ...]:
     strip = story.strip
     what, chain = what_text(strip, story.record), chain_text(strip)
-    return strip.name, what, level_text(strip), placed_text(strip), chain or "-", main_reason(story) or "-"
+    return (
+        strip.name,
+        what,
+        level_text(strip),
+        placed_text(strip),
+        chain or "-",
+        _sentence(main_reason(story)) or "-",
+    )
+
+
+def _sentence(text: str) -> str:
+    """The first sentence: a line has room for the reason, `explain` for the numbers behind it."""
+    return re.split(r"(?<=[.!?])\s+(?=[A-Z])", text, maxsplit=1)[0]
 
 
 def plan_tracks(plan: MixPlan) -> list[dict[str, Any]]:
