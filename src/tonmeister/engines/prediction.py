@@ -24,6 +24,10 @@ __all__ = ["compressor_change_db", "filter_change_db", "predicted_lufs", "reverb
 
 _POINTS_PER_BAND: Final = 5
 _STEPS_PER_HOP: Final = 32
+_PART_HOPS: Final = 6000
+"""A minute at a time, so that memory does not grow with the song."""
+_LEAD_IN_HOPS: Final = 500
+"""Five seconds before each part, for the compressor to be where it would be."""
 
 
 def predicted_lufs(momentary_lufs: Sequence[FloatArray], gains_db: Sequence[float]) -> float | None:
@@ -82,18 +86,28 @@ def compressor_change_db(
     so that the mean square is right (for a sine p = 1/2). `gain_db` is the gain before the compressor; a
     filter in the detector path is allowed for by the power it takes from `third_octave_db` (30,).
     """
+    if not min(len(level_db), len(peak_level_db)):
+        return compressor.makeup_db
+    offset_db = _detector_change_db(compressor, third_octave_db, sample_rate)
+    before = after = 0.0
+    for start in range(0, len(level_db), _PART_HOPS):
+        heard = slice(max(start - _LEAD_IN_HOPS, 0), start + _PART_HOPS)
+        magnitude_db = _inner_levels(level_db[heard], peak_level_db[heard]) + gain_db
+        gains_db = _compressed(compressor, magnitude_db + offset_db)
+        powers = 10.0 ** (magnitude_db / 10.0)
+        counted = slice((start - heard.start) * _STEPS_PER_HOP, None)
+        before += float(powers[counted].sum())
+        after += float((powers * 10.0 ** (gains_db / 10.0))[counted].sum())
+    return power_to_db(after) - power_to_db(before) + compressor.makeup_db
+
+
+def _compressed(compressor: Compressor, detected_db: DoubleArray) -> DoubleArray:
+    """Gain over time, dB, for a detector level on the inner steps."""
     from tonmeister.dsp.dynamics import gain_curve_db, smooth_gain_db
 
-    magnitude_db = _inner_levels(level_db, peak_level_db) + gain_db
-    if not len(magnitude_db):
-        return compressor.makeup_db
-    detected = magnitude_db + _detector_change_db(compressor, third_octave_db, sample_rate)
-    wanted = gain_curve_db(detected, compressor.threshold_db, compressor.ratio, compressor.knee_db)
+    wanted = gain_curve_db(detected_db, compressor.threshold_db, compressor.ratio, compressor.knee_db)
     per_ms = _STEPS_PER_HOP / (HOP_S * 1000.0)
-    gains = smooth_gain_db(wanted, compressor.attack_ms * per_ms, compressor.release_ms * per_ms)
-    powers = 10.0 ** (magnitude_db / 10.0)
-    after = float((powers * 10.0 ** (gains / 10.0)).sum())
-    return power_to_db(after) - power_to_db(float(powers.sum())) + compressor.makeup_db
+    return smooth_gain_db(wanted, compressor.attack_ms * per_ms, compressor.release_ms * per_ms)
 
 
 def _inner_levels(level_db: FloatArray, peak_level_db: FloatArray) -> DoubleArray:
