@@ -14,6 +14,7 @@ from tonmeister.evaluation.balance import evaluate_balance
 from tonmeister.evaluation.balance_store import (
     ScoreStore,
     engine_digest,
+    engine_files,
     song_digest,
     user_cache_folder,
 )
@@ -121,3 +122,11 @@ def test_the_page_has_all_baselines_and_the_human_spread(song_folder: Path) -> N
     assert set(data["engines"]["sum"]) >= {"mae_lu", "rms_lu", "rank_correlation", "songs", "interval_lu"}
     maes = [r[1] for r in page.sections[0].rows]
     assert maes == sorted(maes)  # type: ignore[type-var]
+
+
+def test_an_engine_is_known_by_all_its_files() -> None:
+    assert {"engine.py", "rules.toml", "numbers.toml", "balance.py"} <= {
+        p.name for p in engine_files("textbook")
+    }
+    assert {"mixing.lp", "solve.py"} <= {p.name for p in engine_files("asp")}
+    assert [p.name for p in engine_files("loudness")] == ["baselines.py"]

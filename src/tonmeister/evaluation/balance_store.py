@@ -23,10 +23,12 @@ from tonmeister.audio_output import partial_path
 from tonmeister.engines.base import engine_module
 from tonmeister.multitrack import Multitrack, Track
 
-__all__ = ["ScoreStore", "engine_digest", "song_digest", "user_cache_folder"]
+__all__ = ["ScoreStore", "engine_digest", "engine_files", "song_digest", "user_cache_folder"]
 
 _APART: Final = frozenset("batch cli datasets engines evaluation export live training web".split())
 """Packages of ours that no score depends on, or that are looked at one by one."""
+_ENGINES: Final = Path(__file__).parent.parent / "engines"
+"""Where engines of one file lie beside one another."""
 _UNRELATED: Final = frozenset(
     ("demo.py", "plots.py", "explanation.py", "__main__.py", "delivery.py", "targets.py", "targets.toml",
      "tonal_balance.py", "target_curve.toml", "finish.py", "audio_output.py", "pipeline.py")
@@ -123,22 +125,28 @@ def shared_source() -> str:
     packages = [p for p in root.iterdir() if p.is_dir() and p.name not in _APART]
     files += [p for package in packages for p in package.rglob("*") if p.suffix in (".py", ".toml")]
     files += [p for p in (root / "engines").glob("*.py") if p.name != "base.py"]
-    files.append(root / "evaluation" / "balance.py")
+    files += [root / "evaluation" / name for name in ("balance.py", "levels.py", "songs.py")]
     return _text_digest(root, files)
 
 
 @cache
 def _engine_source(name: str) -> str:
-    """Digest of the folder an engine lives in, or of its one file."""
+    """Digest of what an engine is made of."""
+    files = engine_files(name)
+    return _text_digest(files[0].parent, files) if files else ""
+
+
+def engine_files(name: str) -> list[Path]:
+    """The files of the folder an engine lives in, knowledge included, or its one file."""
     found = importlib.util.find_spec(engine_module(name))
     if found is None or found.origin is None:
-        return ""
+        return []
     origin = Path(found.origin)
-    if origin.name != "__init__.py":
-        return _text_digest(origin.parent, [origin])
-    files = [p for p in origin.parent.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    return _text_digest(origin.parent, files)
+    if not (origin.parent / "__init__.py").is_file() or origin.parent == _ENGINES:
+        return [origin]
+    inside = (p for p in origin.parent.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    return [origin, *sorted(p for p in inside if p != origin)]
 
 
 def _text_digest(root: Path, files: Iterable[Path]) -> str:
-    return digest(f"{p.relative_to(root).as_posix()} {file_digest(p)}" for p in sorted(files))
+    return digest(f"{os.path.relpath(p, root)} {file_digest(p)}" for p in sorted(files))
