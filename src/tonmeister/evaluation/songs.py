@@ -16,7 +16,7 @@ from tonmeister.loading import load_multitrack
 from tonmeister.multitrack import Multitrack
 from tonmeister.unmixing import unmix
 
-__all__ = ["Song", "load_song"]
+__all__ = ["Song", "load_song", "scrambled"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def load_song(
         )
         hidden_db = scramble_db if scramble_all else 0.0
         kind = f"raw and {mixed.name}" + (f", scrambled ±{hidden_db:g} dB" if hidden_db > 0 else "")
-        return Song(folder.name, _scrambled(raw, hidden_db, seed), levels, kind)
+        return Song(folder.name, scrambled(raw, hidden_db, seed), levels, kind)
     stems = load_multitrack(folder)
     if scramble_db <= 0:
         raise BadInputError(
@@ -64,7 +64,7 @@ def load_song(
         )
     human = _human_levels(stems, store)
     return Song(
-        folder.name, _scrambled(stems, scramble_db, seed), human, f"stems, scrambled ±{scramble_db:g} dB"
+        folder.name, scrambled(stems, scramble_db, seed), human, f"stems, scrambled ±{scramble_db:g} dB"
     )
 
 
@@ -115,12 +115,13 @@ def _paired(raw: Multitrack, post: Multitrack, folder: Path) -> dict[str, str]:
     return {t.name: files[t.file] for t in raw.tracks}
 
 
-def _scrambled(multitrack: Multitrack, range_db: float, seed: int) -> Multitrack:
+def scrambled(multitrack: Multitrack, range_db: float, seed: int) -> Multitrack:
     """Every track at a random input gain, uniform within ±range_db."""
     if range_db <= 0:
         return multitrack
     gains = np.random.default_rng(seed).uniform(-range_db, range_db, len(multitrack.tracks))
     tracks = [
-        dataclasses.replace(t, input_gain_db=float(g)) for t, g in zip(multitrack.tracks, gains, strict=True)
+        dataclasses.replace(t, input_gain_db=t.input_gain_db + float(g))
+        for t, g in zip(multitrack.tracks, gains, strict=True)
     ]
     return dataclasses.replace(multitrack, tracks=tuple(tracks))

@@ -7,7 +7,6 @@ be disturbed (`scramble_db`), and their sum as it was is then the person's mix.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,6 +15,7 @@ import numpy as np
 
 from tonmeister.audio import AUDIO_SUFFIXES, probe
 from tonmeister.errors import BadInputError
+from tonmeister.evaluation.songs import scrambled
 from tonmeister.loading import load_multitrack
 from tonmeister.multitrack import Multitrack, SourceFile, Track
 from tonmeister.plan import MixPlan, TrackRecord
@@ -63,7 +63,7 @@ def load_test_song(folder: Path, *, scramble_db: float = 0.0, seed: int = 0) -> 
     if scramble_db > 0 and human is None:
         human = Human(multitrack, "the tracks as they came")
     name = folder.resolve().name
-    return TestSong(name, _scrambled(multitrack, scramble_db, seed), human, tuple(multitrack.notes))
+    return TestSong(name, scrambled(multitrack, scramble_db, seed), human, tuple(multitrack.notes))
 
 
 def _found_human(folder: Path, multitrack: Multitrack) -> Human | None:
@@ -75,18 +75,6 @@ def _found_human(folder: Path, multitrack: Multitrack) -> Human | None:
     if multitrack.references:
         return Human(multitrack.references[0], multitrack.references[0].file)
     return None
-
-
-def _scrambled(multitrack: Multitrack, range_db: float, seed: int) -> Multitrack:
-    """Every track at a random input gain, uniform within ±range_db."""
-    if range_db <= 0:
-        return multitrack
-    gains = np.random.default_rng(seed).uniform(-range_db, range_db, len(multitrack.tracks))
-    tracks = [
-        dataclasses.replace(t, input_gain_db=t.input_gain_db + float(g))
-        for t, g in zip(multitrack.tracks, gains, strict=True)
-    ]
-    return dataclasses.replace(multitrack, tracks=tuple(tracks))
 
 
 def plain_plan(multitrack: Multitrack) -> MixPlan:
