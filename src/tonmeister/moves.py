@@ -30,20 +30,11 @@ from tonmeister.effects.registry import EFFECTS
 from tonmeister.errors import BadInputError, nearest
 from tonmeister.plan import MixPlan
 from tonmeister.strip import PARAMETERS, Curve, Strip
+from tonmeister.vocabulary import SWITCH_WORDS
 
 __all__ = ["Move", "apply_locks", "apply_moves", "fixed_controls", "lock_decisions", "parse_move"]
 
 _MOVE: Final = re.compile(r"^(?P<path>.+?)\s*(?P<how>\+=|-=|=)\s*(?P<value>.*)$", re.DOTALL)
-_SWITCH: Final = {
-    "yes": True,
-    "true": True,
-    "on": True,
-    "1": True,
-    "no": False,
-    "false": False,
-    "off": False,
-    "0": False,
-}
 _CONTROLS: Final = (
     "gain_db",
     "pan",
@@ -223,6 +214,6 @@ def _number(move: Move) -> float:
 
 
 def _switch(move: Move) -> bool:
-    if move.value.casefold() not in _SWITCH:
+    if move.value.casefold() not in SWITCH_WORDS:
         raise BadInputError(f"--set {str(move)!r}: {move.value!r} is not a switch: give yes or no")
-    return _SWITCH[move.value.casefold()]
+    return SWITCH_WORDS[move.value.casefold()]

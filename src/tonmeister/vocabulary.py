@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["INSTRUMENTS", "FAMILIES", "ROLES", "KINDS", "LEVEL_WORDS", "parents", "is_a", "family"]
+__all__ = [
+    "INSTRUMENTS",
+    "FAMILIES",
+    "ROLES",
+    "KINDS",
+    "LEVEL_WORDS",
+    "SWITCH_WORDS",
+    "parents",
+    "is_a",
+    "family",
+]
 
 _TREE: Final[Mapping[str, tuple[str, ...]]] = {
     "drums": (
@@ -54,6 +64,13 @@ KINDS: Final = ("source", "print", "control", "return")
 
 LEVEL_WORDS: Final[Mapping[str, float]] = {"little": 1.5, "default": 3.0, "lot": 6.0}
 """Offset words in decibels. 3 is De Man & Reiss, JARP 8 (2013); 1.5 and 6 are our reconstruction."""
+
+
+SWITCH_WORDS: Final[Mapping[str, bool]] = {
+    **dict.fromkeys(("yes", "true", "on", "1"), True),
+    **dict.fromkeys(("no", "false", "off", "0"), False),
+}
+"""How a person says yes or no to a switch, folded."""
 
 
 def parents(instrument: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast, runtime_checkable
 
 from tonmeister.errors import BadInputError, MissingExtraError, nearest
+from tonmeister.vocabulary import SWITCH_WORDS
 
 if TYPE_CHECKING:
     from tonmeister.decisions import Decision
@@ -176,19 +177,9 @@ def _parse(key: str, text: str, hint: Any) -> Any:
             raise BadInputError(f"option {key}={text!r} is not known: give one of {', '.join(allowed)}")
         return text
     if hint is bool:
-        words = {
-            "yes": True,
-            "true": True,
-            "on": True,
-            "1": True,
-            "no": False,
-            "false": False,
-            "off": False,
-            "0": False,
-        }
-        if text.casefold() not in words:
+        if text.casefold() not in SWITCH_WORDS:
             raise BadInputError(f"option {key}={text!r} is a switch: give yes or no")
-        return words[text.casefold()]
+        return SWITCH_WORDS[text.casefold()]
     try:
         return hint(text)
     except ValueError:
