@@ -1,0 +1,1 @@
+"""Equations and inequalities between numbers, kept true while the numbers change."""

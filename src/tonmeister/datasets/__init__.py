@@ -1,0 +1,1 @@
+"""Readers of published multitrack datasets; one file per layout, no downloaders."""

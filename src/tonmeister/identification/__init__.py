@@ -1,0 +1,1 @@
+"""What each track is, from its name and from its sound."""

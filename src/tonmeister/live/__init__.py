@@ -1,0 +1,1 @@
+"""A running performance at the desk: audio, control, score following and prediction."""

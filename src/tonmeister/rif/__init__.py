@@ -1,0 +1,1 @@
+"""Rules in the Rule Interchange Format of the W3C: syntax tree, readers and writers."""

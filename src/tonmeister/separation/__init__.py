@@ -1,0 +1,1 @@
+"""A finished recording becomes a multitrack again."""

@@ -1,0 +1,1 @@
+"""Synthesis of multitracks, and one recipe per model that ships; needs the extra `train`."""
