@@ -15,6 +15,7 @@ from tonmeister.errors import BadInputError
 __all__ = [
     "FloatArray",
     "DoubleArray",
+    "ComplexArray",
     "Range",
     "db_to_gain",
     "gain_to_db",
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float32]
     DoubleArray = NDArray[np.float64]
+    ComplexArray = NDArray[np.complex128]
 else:  # names for annotations only: verbs that read no audio need no numpy
-    FloatArray = DoubleArray = Any
+    FloatArray = DoubleArray = ComplexArray = Any
 
 SILENCE_DB = -200.0
 """Floor that stands for minus infinity, so that no level is ever infinite in arithmetic or JSON."""

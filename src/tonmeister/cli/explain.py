@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tonmeister.cli import options as given
+from tonmeister.cli.lazy import postpone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ _LINE = 100
 @given.common
 def command(plan: Path, track: str | None, everything: bool, settings: dict[str, Any]) -> None:
     """Say what PLAN does to every strip, why, and where the knowledge comes from."""
+    postpone("numpy")  # a plan is words and numbers; no audio is touched
     from tonmeister.cli.screen import Screen
     from tonmeister.explanation import explain, story_to_dict
     from tonmeister.plan_file import load_plan

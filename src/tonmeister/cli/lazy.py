@@ -1,16 +1,38 @@
-"""A group whose commands are imported when they are called, so that its help page costs nothing."""
+"""Commands and modules that are imported when they are used, so that help pages cost nothing."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import click
 
 from tonmeister.errors import nearest
 
-__all__ = ["LazyGroup"]
+__all__ = ["LazyGroup", "postpone"]
+
+
+def postpone(name: str) -> None:
+    """Load the module `name` when something of it is first used, not when it is imported.
+
+    For verbs of one thread that import numerical modules only to know their parameters.
+    """
+    if name not in sys.modules:
+        sys.modules[name] = _Postponed(name)
+
+
+class _Postponed(ModuleType):
+    """Stands for a module until one of its names is asked for. (The standard `LazyLoader` already gives in at a
+    second import statement.)"""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+            self.__dict__.update(import_module(self.__name__).__dict__)
+        return getattr(sys.modules[self.__name__], name)
 
 
 class LazyGroup(click.Group):

@@ -14,9 +14,8 @@ import math
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tonmeister.units import DoubleArray, db_to_gain
+from tonmeister.units import ComplexArray, DoubleArray, db_to_gain
 
 __all__ = ["SHAPES", "Shape", "butterworth", "cascade_response", "one_pole_coefficient", "section"]
 
@@ -82,9 +81,7 @@ def butterworth(
     return np.stack([section(shape, frequency_hz, 0.0, q, sample_rate) for q in sorted(qualities)])
 
 
-def cascade_response(
-    coefficients: DoubleArray, frequency_hz: DoubleArray, sample_rate: int
-) -> NDArray[np.complex128]:
+def cascade_response(coefficients: DoubleArray, frequency_hz: DoubleArray, sample_rate: int) -> ComplexArray:
     """Complex response of sections (n, 5) in series at each frequency."""
     z = np.exp(-2j * np.pi * np.asarray(frequency_hz, np.float64) / sample_rate)
     response = np.ones(z.shape, np.complex128)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tonmeister.effects.base import Parameters, Processor, parameter
 from tonmeister.effects.checks import check_flag
-from tonmeister.units import DoubleArray, FloatArray, Range
+from tonmeister.units import ComplexArray, DoubleArray, FloatArray, Range
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Alignment(Parameters):
     def processor(self) -> Processor:
         return AlignmentProcessor(self)
 
-    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> NDArray[np.complex128]:
+    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> ComplexArray:
         turn = -2j * np.pi * np.asarray(frequency_hz) / sample_rate * self.delay_frames(sample_rate)
         return np.asarray((-1.0 if self.inverted else 1.0) * np.exp(turn))
 

@@ -16,12 +16,9 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tonmeister.effects.registry import EFFECTS
 from tonmeister.errors import BadInputError, nearest
-from tonmeister.units import DoubleArray, FloatArray, Range
+from tonmeister.units import ComplexArray, DoubleArray, FloatArray, Range
 
 __all__ = [
     "Effect",
@@ -60,7 +57,7 @@ class Effect(Protocol):
 class LinearEffect(Protocol):
     """An effect that is a linear time-invariant filter and can say its frequency response."""
 
-    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> NDArray[np.complex128]: ...
+    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> ComplexArray: ...
 
 
 def parameter(default: float, allowed: Range) -> Any:

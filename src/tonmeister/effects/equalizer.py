@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tonmeister.dsp.filter_design import SHAPES, Shape, cascade_response, section
 from tonmeister.effects.base import Parameters, Processor, parameter
 from tonmeister.effects.sections import SectionsProcessor
 from tonmeister.errors import BadInputError, nearest
-from tonmeister.units import DoubleArray, Range
+from tonmeister.units import ComplexArray, DoubleArray, Range
 
 MOST_SECTIONS: Final = 8
 
@@ -70,7 +69,7 @@ class Equalizer(Parameters):
     def processor(self) -> Processor:
         return SectionsProcessor(self.coefficients)
 
-    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> NDArray[np.complex128]:
+    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> ComplexArray:
         return cascade_response(self.coefficients(sample_rate), frequency_hz, sample_rate)
 
 

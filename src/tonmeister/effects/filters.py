@@ -9,14 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tonmeister.dsp.filter_design import butterworth, cascade_response
 from tonmeister.effects.base import Parameters, Processor, parameter
 from tonmeister.effects.sections import SectionsProcessor
 from tonmeister.errors import BadInputError
-from tonmeister.units import DoubleArray, Range
+from tonmeister.units import ComplexArray, DoubleArray, Range
 
 _CUTOFF = Range(10.0, 20000.0, "Hz", "log")
 _ORDERS = (2, 4)
@@ -41,7 +38,7 @@ class _Butterworth(Parameters):
     def processor(self) -> Processor:
         return SectionsProcessor(self.sections)
 
-    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> NDArray[np.complex128]:
+    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> ComplexArray:
         return cascade_response(self.sections(sample_rate), frequency_hz, sample_rate)
 
 

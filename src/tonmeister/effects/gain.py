@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tonmeister.effects.base import Parameters, Processor, parameter
-from tonmeister.units import DoubleArray, FloatArray, Range, db_to_gain
+from tonmeister.units import ComplexArray, DoubleArray, FloatArray, Range, db_to_gain
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Gain(Parameters):
     def processor(self) -> Processor:
         return GainProcessor(self)
 
-    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> NDArray[np.complex128]:
+    def response(self, frequency_hz: DoubleArray, sample_rate: int) -> ComplexArray:
         return np.full(len(frequency_hz), db_to_gain(self.gain_db), dtype=np.complex128)
 
 
