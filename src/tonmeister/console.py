@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from tonmeister.fused.feed import Fed, LaneFeed
-from tonmeister.fused.group import BlockReader
+from tonmeister.fused.group import BlockReader, LaneGroup
 from tonmeister.multitrack import Multitrack, Track
 from tonmeister.plan import MixPlan
 from tonmeister.strip import MASTER, Strip
@@ -148,7 +148,9 @@ class Console:
         open_track: OpenTrack | None,
         *,
         fused: bool,
+        frames: int | None = None,
     ) -> None:
+        """See `render.render_blocks`; `frames` is for a song whose tracks do not know how long they will be."""
         self._open = open_track or (lambda track: track.open(multitrack.sample_rate))
         self._multitrack = multitrack
         self._plan = plan
@@ -158,7 +160,7 @@ class Console:
         self._position = section.start - warm_up
         self._skip = warm_up
         self._rendered = 0
-        remaining = max(multitrack.frames - section.start, 0)
+        remaining = max((multitrack.frames if frames is None else frames) - section.start, 0)
         self._frames = min(remaining, section.frames) if section.frames is not None else remaining
         self._strips = {
             s.name: StripProcessor(s, 2, rate, block_frames) for s in plan.strips if s.kind != "track"
@@ -169,6 +171,10 @@ class Console:
         self._feed: Feed = kind(self._tracks, channels, rate, block_frames)
         self._latency = dict(self._feed.latencies) | {n: s.latency_frames for n, s in self._strips.items()}
         self._edges, self._arrival = self._connect()
+        self._into = {s.name: [e for e in self._edges if e.target == s.name] for s in plan.strips}
+        self._between = {
+            name: [e for e in edges if e.source in self._strips] for name, edges in self._into.items()
+        }
         self._threads = threads or min(len(multitrack.tracks), os.cpu_count() or 1) or 1
         self._readers: dict[str, BlockReader] = {}
         self._stack = ExitStack()
@@ -223,7 +229,7 @@ class Console:
         stem_sinks = self._stem_sinks(stems) if stems else {}
         tap_sinks = self._tap_sinks(taps) if taps else {}
         sum_sink = self._sink(plain_sum, "sum", 0) if plain_sum else None
-        late = self._arrival[MASTER] + self._latency[MASTER]
+        late = self.latency_frames
         out = _Trimmed(self._skip + late, self._frames)
         chunks = -(-(self._skip + late + self._frames) // self._block_frames) if self._frames else 0
         keep = bool(stem_sinks or tap_sinks)
@@ -235,6 +241,24 @@ class Console:
             block = out(self._mix(fed, stem_sinks, tap_sinks))
             if block.shape[1]:
                 yield block
+
+    @property
+    def latency_frames(self) -> int:
+        """By how much the master's output lags the tracks."""
+        return self._arrival[MASTER] + self._latency[MASTER]
+
+    @property
+    def lane_groups(self) -> Sequence[LaneGroup]:
+        """The tracks as they run in lanes; empty unless fused."""
+        return self._feed.groups if isinstance(self._feed, LaneFeed) else ()
+
+    def begin(self) -> None:
+        """Get ready for `step`, instead of `run` in a ``with`` statement: the caller fills the rows of `lane_groups`."""
+        self._feed.run(None, {}, 0, keep=False, plain_sum=False)
+
+    def step(self) -> FloatArray:
+        """The next block of the master as it comes, late by `latency_frames`: what a live desk plays."""
+        return self._mix(self._feed.next(), {}, {})
 
     def _stem_sinks(self, stems: Sink) -> dict[int, Callable[[FloatArray], None]]:
         to_master = [e for e in self._edges if e.target == MASTER]
@@ -281,9 +305,7 @@ class Console:
         """What arrives at a bus: the tracks, then other buses in the order of their names, in float64."""
         total = fed.buses.get(strip.name)
         total = np.zeros((2, self._block_frames)) if total is None else total
-        for edge in self._edges:
-            if edge.target != strip.name:
-                continue
+        for edge in (self._into if stem_sinks else self._between)[strip.name]:
             from_track = edge.source not in self._strips
             if from_track and id(edge) not in stem_sinks:
                 continue

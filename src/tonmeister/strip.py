@@ -53,6 +53,11 @@ class Curve:
         if any(b <= a for a, b in zip(self.times_s, self.times_s[1:], strict=False)):
             raise PlanError("the times of a curve must rise")
 
+    @property
+    def held(self) -> float | None:
+        """The value of a curve that has only one."""
+        return self.values[0] if len(self.values) == 1 else None
+
 
 @dataclass(frozen=True, slots=True)
 class Insert:

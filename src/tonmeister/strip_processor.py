@@ -101,8 +101,10 @@ class StripProcessor:
                 return block
             return block * np.array([[left], [right]], np.float32)
         theta = (_curve_values(curve, position, block.shape[1], self._rate) + 1.0) * (math.pi / 4.0)
-        gains = math.sqrt(2.0) * np.stack([np.cos(theta), np.sin(theta)])
-        return block * gains.astype(np.float32)
+        gains = np.empty((2, len(theta)), np.float32)
+        gains[0] = math.sqrt(2.0) * np.cos(theta)
+        gains[1] = math.sqrt(2.0) * np.sin(theta)
+        return block * gains
 
 
 def _doubled(block: FloatArray) -> FloatArray:
@@ -110,6 +112,11 @@ def _doubled(block: FloatArray) -> FloatArray:
 
 
 def _curve_values(curve: Curve, position: int, frames: int, sample_rate: int) -> DoubleArray:
-    """Values of a curve at `frames` song positions from `position` on; straight lines between breakpoints."""
+    """Values of a curve at `frames` song positions from `position` on; straight lines between breakpoints.
+
+    A curve that stands still gives one value for all of them.
+    """
+    if (held := curve.held) is not None:
+        return np.array([held])
     times_s = np.arange(position, position + frames) / sample_rate
     return np.interp(times_s, curve.times_s, curve.values)

@@ -67,6 +67,11 @@ class LaneFeed:
         self._ahead: deque[list[Future[Output]]] = deque()
         self._submitted = 0
 
+    @property
+    def groups(self) -> Sequence[LaneGroup]:
+        """The lanes, after `connect`."""
+        return self._groups
+
     def connect(self, position: int, delays: Mapping[tuple[str, str | None], tuple[str, int]]) -> None:
         """Say where the song begins, and for each way out of a strip its bus and the delay that aligns it."""
         rows = sorted(set(delays.values()))

@@ -140,7 +140,12 @@ class Slot:
 
 
 class LaneGroup:
-    """Runs its members' next chunk; calls must follow one another."""
+    """Runs its members' next chunk; calls must follow one another.
+
+    `rows` (eight, frames) takes the members' inputs, each from its place in `first_rows` on. `curve_times` and
+    `curve_values` hold the breakpoints of `curves`, one curve behind the other; a live desk writes new ones there
+    between two chunks.
+    """
 
     def __init__(
         self, members: Sequence[Member], edges: dict[str, list[Edge]], sample_rate: int, frames: int
@@ -148,8 +153,8 @@ class LaneGroup:
         self.members = list(members)
         self._rate = sample_rate
         self._frames = frames
-        self._rows: FloatArray = np.zeros((LANES, _padded(frames)), np.float32)
-        self._first = [_lanes(self.members[:i]) for i in range(len(self.members))]
+        self.rows: FloatArray = np.zeros((LANES, _padded(frames)), np.float32)
+        self.first_rows = [_lanes(self.members[:i]) for i in range(len(self.members))]
         self._positions = np.zeros(len(members), np.int64)
         self._signs = np.ones(LANES)
         self._stages, self._numbers, self._memory = self._program()
@@ -165,15 +170,15 @@ class LaneGroup:
         self._positions[:] = [position - m.latency_frames for m in self.members]
 
     def process(self, readers: dict[str, BlockReader], slot: Slot, *, keep: bool, plain_sum: bool) -> Output:
-        """Read, run and mix the next frames."""
-        rows, stride = self._rows, self._rows.shape[1]
-        frames, flat = self._frames, self._rows.reshape(-1)
-        for member, first in zip(self.members, self._first, strict=True):
+        """Read, run and mix the next frames; without readers the caller has filled `rows`."""
+        rows, stride = self.rows, self.rows.shape[1]
+        frames, flat = self._frames, self.rows.reshape(-1)
+        for member, first in zip(self.members, self.first_rows, strict=True) if readers else ():
             _read(readers[member.strip.name], rows[first : first + member.file_channels, :frames])
         if plain_sum:
             slot.raw.fill(0.0)
             add_raw(flat, stride, frames, self._raw_strips, slot.raw.reshape(-1))
-        for member, first in zip(self.members, self._first, strict=True):
+        for member, first in zip(self.members, self.first_rows, strict=True):
             if member.prepares:
                 block = member.prepared(rows[first : first + member.file_channels, :frames].copy())
                 rows[first : first + member.channels, :frames] = block
@@ -183,7 +188,7 @@ class LaneGroup:
         kept = np.empty((len(self._names) if keep else 0, 2, stride), np.float32)
         mix_lanes(
             flat, stride, frames, self._positions, self._strips, self._levels, self._edges,
-            self._edge_gains, self._curve_starts, self._curve_times, self._curve_values, self._rate,
+            self._edge_gains, self._curve_starts, self.curve_times, self.curve_values, self._rate,
             slot.buses.reshape(-1), kept.reshape(-1),
         )  # fmt: skip
         self._positions += frames
@@ -229,7 +234,7 @@ class LaneGroup:
         curves = _Curves()
         strips, raw, at = [], [], 0
         self._send_curves: list[int] = []
-        for member, first in zip(self.members, self._first, strict=True):
+        for member, first in zip(self.members, self.first_rows, strict=True):
             moves = member.strip.automation
             ways = edges[member.strip.name]
             fader, pan = curves.index(moves.get("gain_db")), curves.index(moves.get("pan"))
@@ -237,7 +242,8 @@ class LaneGroup:
             raw.append((first, first + member.file_channels - 1))
             self._send_curves += [curves.index(moves.get(f"send:{e.send}") if e.send else None) for e in ways]
             at += len(ways)
-        self._curve_starts, self._curve_times, self._curve_values = curves.arrays()
+        self._curve_starts, self.curve_times, self.curve_values = curves.arrays()
+        self.curves = curves.curves
         return np.array(strips, np.int64), np.array(raw, np.int64)
 
     def _edge_tables(self, flat: Sequence[tuple[Strip, Edge]]) -> tuple[NDArray[np.int64], DoubleArray]:
@@ -278,17 +284,17 @@ class _Curves:
     """All curves of a group, one behind the other."""
 
     def __init__(self) -> None:
-        self._curves: list[Curve] = []
+        self.curves: list[Curve] = []
 
     def index(self, curve: Curve | None) -> int:
         if curve is None:
             return -1
-        self._curves.append(curve)
-        return len(self._curves) - 1
+        self.curves.append(curve)
+        return len(self.curves) - 1
 
     def arrays(self) -> tuple[NDArray[np.int64], DoubleArray, DoubleArray]:
         """First breakpoint of each curve and the end of the last, times and values."""
-        starts = np.cumsum([0, *(len(c.times_s) for c in self._curves)]).astype(np.int64)
-        times = [t for c in self._curves for t in c.times_s]
-        values = [v for c in self._curves for v in c.values]
+        starts = np.cumsum([0, *(len(c.times_s) for c in self.curves)]).astype(np.int64)
+        times = [t for c in self.curves for t in c.times_s]
+        values = [v for c in self.curves for v in c.values]
         return starts, np.array(times, np.float64), np.array(values, np.float64)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from tonmeister.loading.config import CONFIG_NAME, FolderConfig, TrackSettings, read_config
-from tonmeister.loading.load import load_multitrack
+from tonmeister.loading.load import load_files, load_multitrack
 
-__all__ = ["CONFIG_NAME", "FolderConfig", "TrackSettings", "load_multitrack", "read_config"]
+__all__ = ["CONFIG_NAME", "FolderConfig", "TrackSettings", "load_files", "load_multitrack", "read_config"]

@@ -50,6 +50,15 @@ class Draft:
         return self.guess.role if said else usual_role(self.instrument)
 
     @property
+    def known_by(self) -> str:
+        """Who says what the instrument is; see `Track.known_by`."""
+        if self.settings.instrument:
+            return "person"
+        if not self.guess.label:
+            return ""
+        return "hint" if self.guess.weak else "name"
+
+    @property
     def sources(self) -> tuple[SourceFile, ...]:
         return tuple(entry.source for entry in self.entries)
 
@@ -63,6 +72,7 @@ class Draft:
             role=self.role,
             confidence=1.0 if is_set else self.guess.confidence,
             evidence=self.evidence,
+            known_by=self.known_by,
             attributes=self.guess.attributes,
             group=self.settings.group,
             kind=self.kind,

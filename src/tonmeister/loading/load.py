@@ -16,7 +16,7 @@ from tonmeister.loading.remarks import remarks
 from tonmeister.loading.roles import settled_roles
 from tonmeister.multitrack import Excluded, Multitrack, Track
 
-__all__ = ["load_multitrack"]
+__all__ = ["load_files", "load_multitrack"]
 
 
 def load_multitrack(folder: Path, *, recursive: bool = False, sample_rate: int | None = None) -> Multitrack:
@@ -41,6 +41,14 @@ def load_multitrack(folder: Path, *, recursive: bool = False, sample_rate: int |
     findings = find_entries(folder, recursive=recursive, exclude=config.exclude)
     title = config.title or folder.resolve().name
     return _assemble(findings, config, sample_rate, title=title, folder=folder)
+
+
+def load_files(
+    paths: Sequence[Path], *, sample_rate: int | None = None, title: str = "live"
+) -> Multitrack:
+    """The tracks of some files named one by one, in that order; as `load_multitrack` otherwise."""
+    entries = [entry for path in paths for entry in stream_entries(probe(path), file=path.name)]
+    return _assemble(Findings(tuple(entries), ()), FolderConfig(), sample_rate, title=title, folder=None)
 
 
 def _stem_file(path: Path) -> Findings:
