@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from tonmeister.analysis.cross_power import Moments
 from tonmeister.analysis.meter import CellMeter, TruePeakMeter
 from tonmeister.analysis.onsets import BandEnergies
 from tonmeister.analysis.pairs import Excerpts
@@ -68,7 +69,15 @@ class Faults:
 class Recording:
     """Every meter of one track."""
 
-    def __init__(self, file: str, sample_rate: int, channels: int, *, keep_excerpts: bool = False) -> None:
+    def __init__(
+        self,
+        file: str,
+        sample_rate: int,
+        channels: int,
+        *,
+        keep_excerpts: bool = False,
+        moments: Moments | None = None,
+    ) -> None:
         self.sample_rate = sample_rate
         self.channels = channels
         self.faults = Faults(file, sample_rate, channels)
@@ -77,6 +86,7 @@ class Recording:
         self.spectrum = SpectrumMeter(sample_rate, channels)
         self.bands = BandEnergies(sample_rate, channels)
         self._excerpts = Excerpts(sample_rate) if keep_excerpts else None
+        self._moments = moments
 
     def update(self, block: FloatArray) -> None:
         """Take the next (channels, any number of frames)."""
@@ -86,7 +96,13 @@ class Recording:
                 meter.update(part)
             if self._excerpts is not None:
                 self._excerpts.update(part)
+            if self._moments is not None:
+                self._moments.update(part)
 
     def excerpts(self) -> Mapping[int, FloatArray]:
         """Stretches kept for comparison with other microphones; empty unless asked for."""
         return self._excerpts.finish() if self._excerpts is not None else {}
+
+    def moments(self) -> FloatArray | None:
+        """Samples kept for cross-spectra, (channels, frames); None unless asked for."""
+        return self._moments.samples if self._moments is not None else None

@@ -7,13 +7,15 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
+from tonmeister.analysis.cross_power import Moments, cross_power
 from tonmeister.analysis.masking import masking_matrix
 from tonmeister.analysis.pairs import find_pairs
 from tonmeister.analysis.recording import BLOCK_FRAMES, Recording
 from tonmeister.analysis.tempo import estimate_tempo_bpm
 from tonmeister.analysis.tracks import TrackResult, track_result
-from tonmeister.features import MicrophonePair, MultitrackFeatures, TrackFeatures
+from tonmeister.features import CrossPower, MicrophonePair, MultitrackFeatures, TrackFeatures
 from tonmeister.multitrack import Multitrack, Track
+from tonmeister.vocabulary import is_a
 
 __all__ = ["analyze_multitrack"]
 
@@ -45,16 +47,26 @@ def analyze_multitrack(
     count = max(1, min(threads or os.cpu_count() or 1, len(multitrack.tracks) or 1))
     executor = ThreadPoolExecutor(count, thread_name_prefix="analysis")
     try:
-        jobs = [executor.submit(_measure, t, multitrack.sample_rate, work) for t in multitrack.tracks]
+        kit = frozenset(_kit(multitrack))
+        jobs = [executor.submit(_measure, t, multitrack, t.name in kit, work) for t in multitrack.tracks]
         results = [job.result() for job in jobs]
         return _together(multitrack, results, executor)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _measure(track: Track, sample_rate: int, work: _Work) -> TrackResult:
-    keep = track.group is not None
-    recording = Recording(_where(track), sample_rate, track.channels, keep_excerpts=keep)
+def _kit(multitrack: Multitrack) -> list[str]:
+    """Tracks whose microphones may hear one another: the pieces of the kit, where there are several."""
+    pieces = [t.name for t in multitrack.tracks if is_a(t.instrument, "drums")]
+    return pieces if len(pieces) > 1 else []
+
+
+def _measure(track: Track, multitrack: Multitrack, in_kit: bool, work: _Work) -> TrackResult:
+    sample_rate = multitrack.sample_rate
+    recording = Recording(
+        _where(track), sample_rate, track.channels, keep_excerpts=track.group is not None,
+        moments=Moments(sample_rate, track.channels, multitrack.frames) if in_kit else None,
+    )  # fmt: skip
     for block in track.blocks(sample_rate, BLOCK_FRAMES):
         recording.update(block)
         work.advance(track.name, block.shape[1])
@@ -83,7 +95,13 @@ def _together(
         duplicates=duplicates,
         tempo_bpm=multitrack.tempo_bpm,
         extra={} if estimate is None else {"tempo_estimate_bpm": estimate},
+        cross_power=_cross_power(results, multitrack.sample_rate),
     )
+
+
+def _cross_power(results: Sequence[TrackResult], sample_rate: int) -> CrossPower | None:
+    kept = {r.features.name: r.moments for r in results if r.moments is not None}
+    return cross_power(kept, sample_rate) if len(kept) > 1 else None
 
 
 def _duplicates(tracks: Sequence[TrackFeatures]) -> tuple[tuple[str, str], ...]:

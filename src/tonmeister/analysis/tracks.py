@@ -31,11 +31,15 @@ from tonmeister.dsp.loudness import (
     window_powers,
 )
 from tonmeister.dsp.spectrum import BARK, LOW, OCTAVE, THIRD_OCTAVE, TOTAL, powers_to_db
-from tonmeister.features import TrackFeatures
+from tonmeister.features import FRAME_HOP_S, FRAME_WINDOW_S, TrackFeatures
 from tonmeister.units import DoubleArray, FloatArray, gain_to_db, power_to_db
 
-__all__ = ["TrackResult", "stereo_measures", "track_result"]
+__all__ = ["TrackResult", "band_frames", "loud_frames", "stereo_measures", "track_result"]
 
+FRAME_GATE_DB: Final = -70.0
+FRAME_RANGE_DB: Final = 30.0
+PAUSE_RANGE_DB: Final = 40.0
+LOUD_PERCENTILE: Final = 95.0
 PEAK_PERCENTILE: Final = 99.9
 WIDTH_LIMIT: Final = 1000.0
 """Width of a signal without any mid, which would be infinite."""
@@ -48,6 +52,8 @@ class TrackResult:
     features: TrackFeatures
     masking: tuple[FloatArray, FloatArray]
     excerpts: dict[int, FloatArray]
+    moments: FloatArray | None
+    """Samples of the moments kept for cross-spectra, (channels, frames); None unless asked for."""
     onset_strength_db: FloatArray
 
 
@@ -76,7 +82,9 @@ def track_result(name: str, recording: Recording) -> TrackResult:
         **_stereo(cells, recording.cells.products(), active),
         **_faults(recording, cells),
     )
-    return TrackResult(features, masking, dict(recording.excerpts()), strength.astype(np.float32))
+    return TrackResult(
+        features, masking, dict(recording.excerpts()), recording.moments(), strength.astype(np.float32)
+    )
 
 
 def _rate(onsets: FloatArray, active: BoolArray) -> float:
@@ -160,8 +168,39 @@ def _spectral(
         "bark_db": powers_to_db(powers[BARK] * scale),
         "low_energy_ratio": min(float(powers[LOW]) / audible, 1.0) if audible > 0 else None,
         **dict(zip(("centroid_hz", "spread_hz", "flatness", "rolloff_hz", "flux"), shape, strict=True)),
+        "band_frames": band_frames(bands[:, THIRD_OCTAVE], recording.spectrum.hop / recording.sample_rate),
+        "gated_third_octave_db": powers_to_db(average(bands, loud_frames(bands[:, TOTAL]))[THIRD_OCTAVE]),
     }
     return measures, masking_frames(bands[:, BARK], weights)
+
+
+def loud_frames(powers: FloatArray) -> DoubleArray:
+    """1 for frames above -70 dBFS and within 30 dB of the loud ones, else 0; shape (n,).
+
+    Loud is the 95th percentile of what lies within 40 dB of the loudest, so that long pauses do not count. `powers` are
+    those of both channels together. Scott & Kim (2013) read tracks over such frames.
+    """
+    level_db = powers_to_db(np.asarray(powers, dtype=np.float64) / 2.0)
+    audible = level_db[level_db > max(FRAME_GATE_DB, float(level_db.max(initial=-200.0)) - PAUSE_RANGE_DB)]
+    if not len(audible):
+        return np.zeros(len(level_db))
+    lowest_db = max(float(np.percentile(audible, LOUD_PERCENTILE)) - FRAME_RANGE_DB, FRAME_GATE_DB)
+    return np.asarray(level_db > lowest_db, dtype=np.float64)
+
+
+def band_frames(powers: FloatArray, hop_s: float) -> FloatArray:
+    """Mean powers over windows of `FRAME_WINDOW_S` every `FRAME_HOP_S`; shape (windows, bands).
+
+    Window i covers [i hop, i hop + window); row k of `powers` stands at k `hop_s`. A shorter song has one window.
+    """
+    totals = np.concatenate((np.zeros((1, powers.shape[1])), np.cumsum(powers, axis=0, dtype=np.float64)))
+    windows = max(1, int((len(powers) * hop_s - FRAME_WINDOW_S) / FRAME_HOP_S) + 1)
+    starts_s = np.arange(windows) * FRAME_HOP_S
+    first = np.minimum(np.ceil(starts_s / hop_s - 1e-9).astype(int), max(len(powers) - 1, 0))
+    last = np.minimum(np.ceil((starts_s + FRAME_WINDOW_S) / hop_s - 1e-9).astype(int), len(powers))
+    counts = np.maximum(last - first, 1)
+    means = np.maximum((totals[last] - totals[first]) / counts[:, None], 0.0)
+    return np.asarray(means, dtype=np.float32)
 
 
 def frame_weights(gate: BoolArray, hop_s: float, count: int) -> DoubleArray:
