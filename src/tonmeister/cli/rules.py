@@ -11,7 +11,24 @@ from tonmeister.cli.lazy import LazyGroup
 __all__ = ["SUBJECTS", "command"]
 
 SUBJECTS: Final[dict[str, tuple[str, str]]] = {
+    "check": (
+        "tonmeister.cli.rules_check",
+        "rule documents: mistakes, contradictions, circles, missing sources",
+    ),
+    "select": (
+        "tonmeister.cli.rules_select",
+        "which rules of a document run on a system, and why not the others",
+    ),
+    "export": (
+        "tonmeister.cli.rules_export",
+        "an engine's rules, or a rule file, as a document anyone can read",
+    ),
+    "import": ("tonmeister.cli.rules_import", "a rule document as rules for another engine"),
     "asp": ("tonmeister.cli.rules_asp", "rules of the engine asp, with sources; check any plan by them"),
+    "expert": (
+        "tonmeister.cli.rules_expert",
+        "rules of the engine expert, as written and as its tables have them",
+    ),
 }
 """Subject -> (module with a click command called ``command``, one line of help), in the order of the help page."""
 
@@ -21,7 +38,8 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
     cls=LazyGroup.of(SUBJECTS),
     invoke_without_command=True,
     subcommand_metavar="SUBJECT ...",
-    epilog="\b\nExamples:\n  tonmeister rules asp\n  tonmeister rules asp --check song.plan.json song/",
+    epilog="\b\nExamples:\n  tonmeister rules asp\n  tonmeister rules asp --check song.plan.json song/\n"
+    "  tonmeister rules export textbook -o textbook.rif",
 )
 @click.pass_context
 def command(ctx: click.Context) -> None:
