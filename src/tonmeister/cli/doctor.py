@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import sys
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ def command(ctx: click.Context, settings: dict[str, Any]) -> None:
     for extra in found["extras"]:
         state = "installed" if extra["installed"] else f"not installed: {extra['install']}"
         screen.show(f"extra {extra['name']} ({', '.join(extra['packages'])}): {state}")
+    screen.show(*_synthesis_lines(found["synthesis"]))
     screen.show(f"kernel cache: {found['kernel_cache']['path']}")
     screen.show(f"reads: {' '.join(found['reads'])}", f"writes: {' '.join(found['writes'])}")
     for problem in found["problems"]:
@@ -59,6 +61,7 @@ def examine() -> dict[str, Any]:
         "processors": os.cpu_count() or 1,
         "dependencies": versions,
         "extras": _extras(),
+        "synthesis": {} if missing else _synthesis(),
         "kernel_cache": cache,
         "reads": [] if missing else _readable(),
         "writes": [] if missing else _writable(),
@@ -89,6 +92,29 @@ def _extras() -> list[dict[str, Any]]:
         }
         for extra, packages in needs.items()
     ]
+
+
+def _synthesis() -> dict[str, Any]:
+    """What songs can be synthesized with: FluidSynth, soundfonts, drum kits."""
+    from tonmeister.training.synthesis.drumkits import DrumKit
+    from tonmeister.training.synthesis.soundfonts import INSTALL, find_soundfonts, fluidsynth_version
+
+    return {
+        "fluidsynth": fluidsynth_version(),
+        "soundfonts": [str(path) for path in find_soundfonts()],
+        "drumkits": [str(kit.folder) for kit in DrumKit.found()],
+        "install": INSTALL,
+    }
+
+
+def _synthesis_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """The same, for a reader."""
+    if found:
+        missing = f"not found: {found['install']}"
+        fonts = ", ".join(os.path.basename(path) for path in found["soundfonts"])
+        yield f"FluidSynth (for train synthesize): {found['fluidsynth'] or missing}"
+        yield f"soundfonts: {fonts or missing}"
+        yield f"drum kits of Hydrogen: {len(found['drumkits'])}"
 
 
 def _kernel_cache() -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Reverb(Parameters):
         return ReverbProcessor(self)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _unit_gain(decay_s: float, damping_hz: float, size: float, diffusion: float, sample_rate: int) -> float:
     """Gain that gives the room's impulse response unit energy."""
     from tonmeister.dsp.reverb import design_room, impulse_energy
