@@ -1,1 +1,0 @@
-"""A finished recording becomes a multitrack again."""
