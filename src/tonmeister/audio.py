@@ -7,7 +7,9 @@ the extra ``formats``.
 
 from __future__ import annotations
 
+import io
 import math
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +46,9 @@ AUDIO_SUFFIXES: Final = _SNDFILE_SUFFIXES | CONTAINER_SUFFIXES
 
 _EXACT: Final = frozenset(("WAV", "WAVEX", "RF64", "W64", "FLAC", "AIFF", "CAF"))
 """Containers whose header states the length exactly, so that less is a fault."""
+
+_PLAIN_MOGG: Final = 0x0A
+_LARGEST_MOGG_BYTES: Final = 1 << 30
 
 _RATES: Final = range(4000, 768_001)
 
@@ -231,7 +236,7 @@ class _MemoryDecoder:
 
 def _probe_sndfile(path: Path) -> AudioInfo:
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with _sound_file(path) as file:
             facts = wav_facts(path) if file.format in ("WAV", "WAVEX", "RF64") else None
             if facts is not None and facts.missing_bytes > 0:
                 raise AudioFileError(
@@ -254,6 +259,22 @@ def _probe_sndfile(path: Path) -> AudioInfo:
         ) from None
 
 
+def _sound_file(path: Path) -> soundfile.SoundFile:
+    """The file for libsndfile; of a .mogg, the Ogg stream behind its table of seek points."""
+    if path.suffix.casefold() != ".mogg":
+        return soundfile.SoundFile(str(path))
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        version, start = struct.unpack("<II", file.read(8).ljust(8, b"\0"))
+        if version != _PLAIN_MOGG or not 8 <= start < size <= _LARGEST_MOGG_BYTES:
+            raise AudioFileError(
+                f"{path}: version={version:#x}: only .mogg files that are not encrypted (0xa) can be read: "
+                "export the song as separate files"
+            )
+        file.seek(start)
+        return soundfile.SoundFile(io.BytesIO(file.read()))
+
+
 def _reason(error: Exception) -> str:
     text = getattr(error, "error_string", None) or str(error)
     return str(text).strip().rstrip(".").lower()
@@ -262,7 +283,7 @@ def _reason(error: Exception) -> str:
 class _SndfileDecoder:
     def __init__(self, info: AudioInfo) -> None:
         self._info = info
-        self._file = soundfile.SoundFile(str(info.path))
+        self._file = _sound_file(info.path)
         self._read = 0
 
     def read(self, frames: int) -> FloatArray:

@@ -21,6 +21,12 @@ class SourceFile:
     path: Path
     info: AudioInfo
     stream: int = 0
+    picked: tuple[int, ...] = ()
+    """The channels that belong to the track, counted from 0; empty: all of them."""
+
+    @property
+    def channels(self) -> int:
+        return len(self.picked) or self.info.channels
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,8 @@ class Track:
     """How sure instrument and role are, 0 to 1."""
     evidence: str = "nothing known"
     """In words, for the reader: where instrument and role come from."""
+    known_by: str = ""
+    """Who says what it is: ``person``, ``name``, ``hint`` (a weak word in the name), ``sound``, or '' for nobody."""
     attributes: tuple[str, ...] = ()
     """What else the name says: mic, di, amp, in, out, top, bottom, double, left, right, room, print..."""
     group: str | None = None
@@ -59,7 +67,7 @@ class Track:
     def channels(self) -> int:
         if self.audio is not None:
             return self.audio.channels
-        return 2 if len(self.sources) == 2 else self.sources[0].info.channels
+        return 2 if len(self.sources) == 2 else self.sources[0].channels
 
     @property
     def native_rate(self) -> int:
@@ -87,6 +95,7 @@ class TrackReader:
     def __init__(self, track: Track, sample_rate: int) -> None:
         self.channels = track.channels
         self._gain = np.float32(db_to_gain(track.input_gain_db)) if track.input_gain_db else None
+        self._picked: tuple[int, ...] = track.sources[0].picked if len(track.sources) == 1 else ()
         if track.audio is not None:
             self._readers = [AudioReader.from_memory(track.audio, sample_rate)]
         else:
@@ -108,10 +117,16 @@ class TrackReader:
     def read(self, frames: int) -> FloatArray:
         """The next (channels, <= frames); zero frames at the end."""
         block = _joined([reader.read(frames) for reader in self._readers])
+        if self._picked:
+            block = np.ascontiguousarray(block[list(self._picked)])
         return block if self._gain is None else block * self._gain
 
     def read_into(self, target: FloatArray) -> int:
         """Fill `target` (channels, frames), zeros behind the end; returns how many frames there were."""
+        if self._picked:
+            block = self.read(target.shape[1])
+            target[:, : block.shape[1]], target[:, block.shape[1] :] = block, 0.0
+            return int(block.shape[1])
         if len(self._readers) == 1:
             got = self._readers[0].read_into(target)
         else:

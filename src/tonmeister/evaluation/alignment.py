@@ -1,9 +1,10 @@
 """Timing error of a score follower: estimated times of events against reference times.
 
 A file holds one time in seconds per line, or two columns: what the event is (a number such as a score position,
-or a name) and its time. JSON is a list of times, a list of pairs, or an object of event to time. With names or
-positions in both files events are matched by them, else in order. Errors are estimate minus reference. An
-event of the reference without an estimate is missing, and counts as not within any limit.
+or a name) and its time. JSON is a list of times, a list of pairs, or an object of event to time; a match file pairs
+the notes of a score with played ones. With names or positions in both files events are matched by them, else in
+order. Errors are estimate minus reference. An event of the reference without an estimate is missing, and counts as
+not within any limit.
 """
 
 from __future__ import annotations
@@ -110,8 +111,12 @@ def _named(events: Sequence[Event]) -> bool:
 
 
 def read_times(path: Path) -> list[Event]:
-    """Read events from text, CSV or JSON; raises `BadInputError` naming the line that is wrong."""
+    """Read events from text, CSV, JSON or a match file; raises `BadInputError` naming the line that is wrong."""
     path = Path(path)
+    if path.suffix.casefold() == ".match":
+        from tonmeister.evaluation.match_file import read_match
+
+        return [(_name(beat), time_s) for beat, time_s in read_match(path)]
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

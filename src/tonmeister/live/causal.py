@@ -13,6 +13,7 @@ from tonmeister.engines.base import (
     ENGINES,
     CausalEngine,
     CausalMixer,
+    CorrectedMixer,
     Heard,
     LiveMove,
     MixEngine,
@@ -26,7 +27,7 @@ from tonmeister.multitrack import Multitrack
 from tonmeister.plan import MixPlan
 from tonmeister.strip import MASTER, PARAMETERS, Strip
 
-__all__ = ["AskedAgain", "causal_engines", "start_mixer"]
+__all__ = ["AskedAgain", "acts_at_events", "causal_engines", "start_mixer"]
 
 
 def causal_engines() -> list[str]:
@@ -54,6 +55,11 @@ def start_mixer(
     return mixers[0] if len(mixers) == 1 else _InTurn(mixers)
 
 
+def acts_at_events(mixer: CausalMixer | None) -> bool:
+    """Whether a mixer says (``at_events``) that it decides at the events of the music, so that beats help it."""
+    return bool(getattr(mixer, "at_events", False))
+
+
 class _InTurn:
     """Several mixers, the later ones having the last word."""
 
@@ -63,6 +69,17 @@ class _InTurn:
     def update(self, heard: Heard) -> Iterator[LiveMove]:
         for mixer in self._mixers:
             yield from mixer.update(heard)
+
+    def stands(self, decision: Decision) -> None:
+        """Pass it on to those that want to know."""
+        for mixer in self._mixers:
+            if isinstance(mixer, CorrectedMixer):
+                mixer.stands(decision)
+
+    @property
+    def at_events(self) -> bool:
+        """Whether any of them acts at events."""
+        return any(acts_at_events(mixer) for mixer in self._mixers)
 
 
 class AskedAgain:
@@ -90,10 +107,12 @@ class AskedAgain:
         decisions = tuple(decide_with(self._engine, self._multitrack, features, ()))
         plan = MixPlan.of(decisions, title="", sample_rate=self._plan.sample_rate, tracks=self._plan.tracks)
         end_s = features.duration_s
+        ramp_s = self._every_s / 2
+        there_s = heard.time_s + limit("clock", "reaction_s") + ramp_s  # at once, whatever comes in the score
         for name in features.audible:
             for decision in self._targets(plan, name, end_s):
                 if self._worth_it(decision):
-                    yield LiveMove(decision, ramp_s=self._every_s / 2)
+                    yield LiveMove(decision, at_s=there_s, ramp_s=ramp_s)
 
     def _targets(self, plan: MixPlan, name: str, end_s: float) -> Iterator[Decision]:
         """Where a strip should stand now, with the reason of the decision that says so."""

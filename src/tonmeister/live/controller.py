@@ -7,18 +7,20 @@ machine that keeps up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from tonmeister.decisions import AddSend, Decision, Lock, Mute, SetGain, SetPan
-from tonmeister.engines.base import CausalMixer, LiveMove, ScorePosition
+from tonmeister.engines.base import CausalMixer, CorrectedMixer, LiveMove, ScorePosition
 from tonmeister.live.feedback import FeedbackGuard
 from tonmeister.live.hearing import Hearing
 from tonmeister.live.limits import limit
 from tonmeister.live.link import Do, Event, Link
-from tonmeister.live.operations import OperationLog, value_of
+from tonmeister.live.operations import OperationLog, value_of, with_value
+from tonmeister.live.planning import Due, EventMoves
 from tonmeister.live.ring import Order
 from tonmeister.live.show import Show
+from tonmeister.live.timing import Prediction
 from tonmeister.strip import MASTER
 from tonmeister.units import FloatArray
 
@@ -31,10 +33,24 @@ _SHORTEST_RAMP_S: Final = 0.02
 
 
 class ScoreFollower(Protocol):
-    """Knows where in the score the performance is."""
+    """Knows where in the score, or in its beats, the performance is."""
+
+    place: int
+    """Number of the place that the last position tells of, reached or about to come; -1 for none."""
+    reached: int
+    """Number of the last place that was reached."""
 
     def update(self, block: FloatArray) -> ScorePosition | None:
         """Take the next (frames,) of all inputs added up; where we are at its end, None while it does not know."""
+
+    def predictions(self) -> Mapping[int, Prediction]:
+        """When places are expected now, and when the last one was heard; by number."""
+
+    def found(self, position: ScorePosition) -> str:
+        """What to say when the place is found."""
+
+    def lost(self) -> str:
+        """What to say when it is lost."""
 
 
 class Controller:
@@ -57,6 +73,9 @@ class Controller:
         self._hearing = Hearing(show)
         self._guard = FeedbackGuard(show) if guard and show.moves else None
         self._log = log or OperationLog(None, ())
+        self._waiting = EventMoves()
+        self._targets = [control.start for control in show.controls]
+        self._by_hand: dict[tuple[str, str], Decision] = {}
         self._told: Told = told or (lambda text: None)
         self.hop_frames = round(limit("clock", "hop_s") * show.sample_rate)
         self._decide_hops = max(round(limit("clock", "decide_s") / limit("clock", "hop_s")), 1)
@@ -92,16 +111,48 @@ class Controller:
         if self._guard is not None:
             self._mind_feedback(self._guard, inputs)
         if self._follower is not None:
-            self._follow(self._follower.update(inputs.sum(axis=0)))
+            self._follow(self._follower, inputs.sum(axis=0))
         if self._mixer is not None and self._hops % self._decide_hops == 0:
             self._ask(self._mixer)
+        if self._follower is not None and self._hearing.position is not None:
+            self._begin_due(self._follower, self._hearing.position)
 
-    def _follow(self, position: ScorePosition | None) -> None:
-        """Take the place in the score, and say when it is found or lost."""
-        if (position is None) != (self._hearing.position is None):
-            found = f"following the score from beat {position.beat:.0f}" if position else ""
-            self._say(found or "the place in the score is lost: mixing by ear alone")
+    def _follow(self, follower: ScoreFollower, sound: FloatArray) -> None:
+        """Take the place in the music, and say when it is found or lost; what waited for it is then left out."""
+        position, before = follower.update(sound), self._hearing.position
+        if position is not None and self._doubtful(follower, position):
+            position = None
         self._hearing.position = position
+        if position is not None and before is None:
+            self._say(follower.found(position))
+        elif position is None and before is not None:
+            left_out = self._waiting.give_up()
+            rest = f"; {len(left_out)} moves that waited for their place are left out" if left_out else ""
+            why = (
+                "the place is too doubtful: mixing by ear alone"
+                if self._waiting.reacting
+                else follower.lost()
+            )
+            self._say(why + rest)
+            for move in left_out:
+                self._correct(move.decision)
+
+    def _doubtful(self, follower: ScoreFollower, position: ScorePosition) -> bool:
+        """Whether a follower that still names a place has been too unsure of it for too long."""
+        self._waiting.watch(self._hearing.time_s, position.confidence)
+        return self._waiting.reacting
+
+    def _begin_due(self, follower: ScoreFollower, position: ScorePosition) -> None:
+        """Give the orders that begin before the next hop is heard."""
+        hop_s = self.hop_frames / self._show.sample_rate
+        expected = follower.predictions()
+        for due in self._waiting.due(
+            self._earliest_s, hop_s, expected, follower.reached, position.confidence
+        ):
+            if self._allowed(due.move.decision):
+                self._begin(due)
+            else:
+                self._correct(due.move.decision)
 
     def _mind_feedback(self, guard: FeedbackGuard, inputs: FloatArray) -> None:
         for duck in guard.update(inputs, limit("clock", "hop_s")):
@@ -153,22 +204,61 @@ class Controller:
             self._say(text)
 
     def _move(self, move: LiveMove) -> None:
-        decision, ramp_s = move.decision, move.ramp_s
-        earliest = self._hearing.frames + self._show.reaction_frames
-        frame, at_s = earliest, move.at_s
-        if at_s is None and self._hearing.position is not None:
-            at_s = self._hearing.position.expected_s
-        if at_s is not None:
-            frame = round((at_s - ramp_s) * self._show.sample_rate)
-            if frame < earliest:
-                frame = earliest
-                ramp_s = max(at_s - frame / self._show.sample_rate, _SHORTEST_RAMP_S)
+        """Begin a move, or let it wait for the place that comes."""
+        position = self._hearing.position
+        if move.at_s is None and position is not None and position.expected_s is not None and self._follower:
+            control = (move.decision.strip, _parameter(move.decision))
+            if self._waiting.add(control, self._follower.place, move, self._ramp_s(move)):
+                return
+        earliest_s = start_s = self._earliest_s
+        ramp_s = move.ramp_s
+        if move.at_s is not None:
+            start_s = move.at_s - ramp_s
+            if start_s < earliest_s:
+                start_s = earliest_s
+                ramp_s = max(move.at_s - start_s, _SHORTEST_RAMP_S)
+        self._begin(Due(move, start_s, ramp_s))
+
+    @property
+    def _earliest_s(self) -> float:
+        """When the next order can be carried out."""
+        return (self._hearing.frames + self._show.reaction_frames) / self._show.sample_rate
+
+    def _ramp_s(self, move: LiveMove) -> float:
+        """As long as the move asks for, or as long as a control takes at its fastest."""
+        decision = move.decision
+        if isinstance(decision, Mute):
+            return limit("mute", "fade_s")
+        way = abs(value_of(decision) - self._targets[self._index[decision.strip, _parameter(decision)]])
+        fastest = (
+            limit("pan", "rate_per_s") if isinstance(decision, SetPan) else limit("fader", "rate_db_per_s")
+        )
+        return max(move.ramp_s, way / fastest)
+
+    def _begin(self, due: Due) -> None:
+        """Give the order for a move, the whole way or a part of it."""
+        decision, rate = due.move.decision, self._show.sample_rate
+        parameter = _parameter(decision)
+        halved = due.scale < 1.0 and not isinstance(decision, Mute)
+        if halved:
+            stands = self._targets[self._index[decision.strip, parameter]]
+            decision = with_value(decision, stands + due.scale * (value_of(decision) - stands))
         kind = Do.MUTE if isinstance(decision, Mute) else Do.MOVE
-        ramp_frames = max(round(ramp_s * self._show.sample_rate), 1)
-        value = value_of(decision)
-        if self._order(kind, decision.strip, _parameter(decision), value, frame, ramp_frames):
+        frame, ramp = round(due.start_s * rate), max(round(due.ramp_s * rate), 1)
+        if self._order(kind, decision.strip, parameter, value_of(decision), frame, ramp):
             self.moves += 1
             self._log.moved(self.time_s, decision)
+        if halved:
+            self._correct(decision)
+
+    def _correct(self, decision: Decision) -> None:
+        """Tell the engine where a control stands that did not go where it was asked to."""
+        if isinstance(self._mixer, CorrectedMixer):
+            parameter = _parameter(decision)
+            index = self._index[decision.strip, parameter]
+            if isinstance(decision, Mute):
+                decision = Mute(decision.strip, not decision.muted)
+            self._mixer.stands(with_value(decision, self._targets[index]))
 
     def _order(
         self, kind: Do, strip: str, parameter: str, value: float, frame: int | None = None, frames: int = 1
@@ -180,6 +270,8 @@ class Controller:
         sent = self._link.orders.put(Order(kind, index, at, value, frames))
         if not sent:
             self._once("the audio side takes no more orders: moves are lost")
+        elif kind in (Do.MOVE, Do.HAND):
+            self._targets[index] = value
         return sent
 
     # ------------------------------------------------------------- a person's moves
@@ -191,6 +283,7 @@ class Controller:
         ramp = round(ramp_s * self._show.sample_rate)
         if self._order(kind, decision.strip, parameter, value_of(decision), frames=ramp):
             self.touched.add((decision.strip, parameter))
+            self._by_hand[decision.strip, parameter] = decision
             self._log.touched(self.time_s, decision)
 
     def release(self, strip: str) -> None:
@@ -199,6 +292,9 @@ class Controller:
             if held[0] == strip:
                 self.touched.discard(held)
                 self._log.released(self.time_s, strip, _log_name(held[1]))
+                left = self._by_hand.pop(held, None)
+                if left is not None and isinstance(self._mixer, CorrectedMixer):
+                    self._mixer.stands(left)
 
     def hold(self, on: bool) -> None:
         """Nothing moves any more, or goes on."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from tonmeister.decisions import AddSend, Decision, Mute, SetGain, SetPan
 from tonmeister.errors import OutputError
 
-__all__ = ["DESK", "OPERATIONS", "OperationLog", "control_name", "value_of"]
+__all__ = ["DESK", "OPERATIONS", "OperationLog", "control_name", "value_of", "with_value"]
 
 FORMAT: Final = "tonmeister-oplog"
 OPERATIONS: Final = "operations.jsonl"
@@ -47,6 +48,17 @@ def value_of(decision: Decision) -> float:
             return float(muted)
         case _:
             raise TypeError(f"{type(decision).__name__} is no live decision")
+
+
+def with_value(decision: Decision, value: float) -> Decision:
+    """The same live decision with another number; a mute stays what it is."""
+    match decision:
+        case SetGain() | AddSend():
+            return replace(decision, gain_db=value)
+        case SetPan():
+            return replace(decision, pan=value)
+        case _:
+            return decision
 
 
 class OperationLog:

@@ -98,11 +98,11 @@ class MoveScheduler:
             else:
                 self._planned.pop(name, None)
 
-    def due(self, now_s: float) -> list[Action]:
-        """Moves to start now; each is given once, and none starts before `now_s`."""
+    def due(self, now_s: float, *, ahead_s: float = 0.0) -> list[Action]:
+        """Moves to start now, or up to `ahead_s` later; each is given once, and none starts before `now_s`."""
         if self.reacting:
             return []
-        ready = [name for name, action in self._planned.items() if action.start_s <= now_s]
+        ready = [name for name, action in self._planned.items() if action.start_s <= now_s + ahead_s]
         actions = sorted((self._fire(name, now_s) for name in ready), key=lambda a: a.expected_s)
         return [action for action in actions if action is not None]
 
@@ -133,7 +133,7 @@ class MoveScheduler:
         if now_s - expected.time_s > OVER_S and not move.holds:
             return None
         unsure = expected.sd_s > UNSURE_SD_S
-        ramp_s = 2 * expected.sd_s if unsure else move.ramp_s
+        ramp_s = max(2 * expected.sd_s, move.ramp_s) if unsure else move.ramp_s
         scale = 0.5 if unsure else 1.0
         if move.is_mute:
             start_s = expected.time_s - self._latency_s + expected.sd_s
