@@ -15,6 +15,9 @@ __all__ = [
     "ROLES",
     "KINDS",
     "LEVEL_WORDS",
+    "SCORE_DYNAMICS",
+    "SCORE_ROLES",
+    "SONG_SECTIONS",
     "SWITCH_WORDS",
     "parents",
     "is_a",
@@ -61,6 +64,15 @@ ROLES: Final = ("lead", "foreground", "background")
 
 KINDS: Final = ("source", "print", "control", "return")
 """What a file is: a source to be mixed, a finished or rough mix, a click or guide, a printed effect."""
+
+SONG_SECTIONS: Final = ("intro", "verse", "chorus", "bridge", "solo", "outro")
+"""Parts of a song."""
+
+SCORE_ROLES: Final = ("lead", "support", "rhythm", "bass", "pad", "tacet")
+"""What a part does at one place of the score; `ROLES` is what a track does in the song."""
+
+SCORE_DYNAMICS: Final = ("pp", "p", "mp", "mf", "f", "ff")
+"""Dynamic marks of a score, softest first."""
 
 LEVEL_WORDS: Final[Mapping[str, float]] = {"little": 1.5, "default": 3.0, "lot": 6.0}
 """Offset words in decibels. 3 is De Man & Reiss, JARP 8 (2013); 1.5 and 6 are our reconstruction."""
