@@ -6,6 +6,7 @@ __all__ = [
     "AudioFileError",
     "BadInputError",
     "MissingExtraError",
+    "ModelError",
     "OutputError",
     "PlanError",
     "TonmeisterError",
@@ -33,6 +34,10 @@ class AudioFileError(BadInputError):
 
 class PlanError(BadInputError):
     """A plan is malformed, from another schema, or does not belong to these tracks."""
+
+
+class ModelError(BadInputError):
+    """A model file is damaged, foreign, too large, or not of the kind that is needed."""
 
 
 class MissingExtraError(BadInputError):

@@ -44,8 +44,8 @@ def kick(seconds: float = 6.0, rate: int = RATE) -> FloatArray:
     hit = np.sin(2 * np.pi * (50 * t + 100 * 0.03 * (1 - np.exp(-t / 0.03)))) * np.exp(-t / 0.09)
     hit[: rate // 500] += 0.3 * np.random.default_rng(0).standard_normal(rate // 500)
     out = np.zeros(round(seconds * rate))
-    for at in range(0, len(out) - len(hit), rate // 2):
-        out[at : at + len(hit)] += hit
+    for at in range(0, len(out), rate // 2):
+        out[at : at + len(hit)] += hit[: len(out) - at]
     return np.asarray(0.5 * out, np.float32)
 
 

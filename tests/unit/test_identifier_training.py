@@ -18,10 +18,10 @@ from tonmeister.training.identifier.clips import labelled_files, read_clips
 from tonmeister.training.identifier.examples import Sources, draw
 from tonmeister.training.identifier.fonts import RATE_HZ
 from tonmeister.training.identifier.kits import read_kit
+from tonmeister.training.identifier.options import SoundFiles
 from tonmeister.training.identifier.phrases import Hit, Note, compose, groove, strokes
 from tonmeister.training.identifier.pictures import Pictures, as_bytes, as_floats, make_pictures
 from tonmeister.training.identifier.provenance import licence_of
-from tonmeister.training.identifier.recipe import SoundFiles
 from tonmeister.training.identifier.spoiling import fast_length, spoiled
 from tonmeister.training.identifier.taught import (
     CLASSES,

@@ -1,0 +1,24 @@
+"""The models that come with the package, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from tonmeister.model_files.card import ModelCard, read_card
+
+__all__ = ["MODELS_FOLDER", "SHIPPED", "shipped_cards"]
+
+MODELS_FOLDER: Final = Path(__file__).parent.parent / "models"
+
+SHIPPED: Final[dict[str, str]] = {
+    "dynamical": "how the gains of instrument groups move with the sound of all tracks",
+    "identifier": "what instrument a track is, from its sound",
+    "identifier-baseline": "the baseline of instrument identification",
+}
+"""Name of the files in ``models/`` without ending -> what the model is for."""
+
+
+def shipped_cards() -> dict[str, ModelCard]:
+    """The cards of the shipped models, in the order of `SHIPPED`."""
+    return {name: read_card(MODELS_FOLDER / f"{name}.json") for name in SHIPPED}

@@ -1,0 +1,1 @@
+"""How the classifier of instruments was taught: sounds, pictures, network, calibration, card."""
