@@ -166,13 +166,14 @@ def _value(value: object) -> str:
 
 def features_part() -> str:
     """Every field of the features of a track, of a pair of microphones, of the song."""
-    from tonmeister.features import MicrophonePair, MultitrackFeatures, TrackFeatures
+    from tonmeister.features import CrossPower, MicrophonePair, MultitrackFeatures, TrackFeatures
 
     parts = []
     for cls, title in (
         (TrackFeatures, "Of one track"),
         (MultitrackFeatures, "Of the song"),
         (MicrophonePair, "Of two microphones of one source"),
+        (CrossPower, "Of the pieces of a kit"),
     ):
         parts += [f"## {title}: `{cls.__name__}`", _prose(getdoc(cls) or ""), _fields(cls)]
     return "\n\n".join(parts)
@@ -304,6 +305,27 @@ def asp_rules_part() -> str:
     return table(("rule", "about", "cost", "says", "source [grade]"), rows)
 
 
+def expert_rules_part() -> str:
+    """The rules of the engine `expert`; a rule for each state of a node that holds counts once."""
+    from tonmeister.engines.expert.knowledge import knowledge
+
+    rows = {}
+    for rule in knowledge().model.rules:
+        held = "/" in rule.id
+        when = "; ".join(f"{node} {' or '.join(states)}" for node, states in rule.when.items()) or "always"
+        name, where = rule.id.partition("/")[0], "each state of the slice before" if held else when
+        row = (
+            f"`{name}`",
+            where,
+            rule.then,
+            f"{rule.strength:g}",
+            rule.text,
+            f"{rule.source} [{rule.grade}]",
+        )
+        rows.setdefault(name, row)
+    return table(("rule", "when", "about", "nats", "says", "source [grade]"), list(rows.values()))
+
+
 def numbers_part() -> str:
     """The engine's numbers that are not rules."""
     from tonmeister.engines.textbook.numbers import numbers
@@ -327,6 +349,24 @@ def engines_part() -> str:
                 )
             )
     return "\n\n".join(parts)
+
+
+def datasets_part() -> str:
+    """Every layout of a dataset that can be read."""
+    from tonmeister.datasets.base import DATASETS, dataset_type
+
+    infos = [dataset_type(name).info for name in DATASETS]
+    rows = [
+        (
+            f"`{info.name}`",
+            f"[{info.title}]({info.url})" if info.url else info.title,
+            f"`{info.looks_for}`",
+            info.licence,
+            info.citation,
+        )
+        for info in infos
+    ]
+    return table(("layout", "dataset", "recognized by", "licence", "please cite"), rows)
 
 
 # ------------------------------------------------------------------ the command line
@@ -401,8 +441,10 @@ PARTS: Final[Mapping[str, Callable[..., str]]] = {
     "languages": languages_part,
     "rules": rules_part,
     "asp-rules": asp_rules_part,
+    "expert-rules": expert_rules_part,
     "numbers": numbers_part,
     "engines": engines_part,
+    "datasets": datasets_part,
     "verbs": verbs_part,
     "help": help_part,
 }

@@ -15,13 +15,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["HOP_S", "MicrophonePair", "MultitrackFeatures", "TrackFeatures"]
+__all__ = ["FRAME_HOP_S", "FRAME_WINDOW_S", "HOP_S", "CrossPower", "MicrophonePair", "MultitrackFeatures", "TrackFeatures"]
 
 HOP_S = 0.01
 """Hop of the short-time level series, seconds."""
+FRAME_WINDOW_S = 1.0
+FRAME_HOP_S = 0.25
+"""Windows in which gains over time are found and learned (Scott & Kim, ISMIR 2011), seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +99,12 @@ class TrackFeatures:
     checksum: str
     """Of the decoded samples: two tracks with one checksum are the same audio."""
 
+    gated_third_octave_db: FloatArray | None = None
+    """Power per third-octave band, mean over the 93 ms frames within 30 dB of the loud ones; shape (30,)."""
+
+    band_frames: FloatArray | None = None
+    """Power per third-octave band in windows of `FRAME_WINDOW_S` every `FRAME_HOP_S`; shape (windows, 30), linear."""
+
     @property
     def silent(self) -> bool:
         """Whether the track has no audible content (nothing passes the absolute gate of BS.1770)."""
@@ -113,6 +123,19 @@ class MicrophonePair:
     """Normalised cross-correlation at that delay, 0 to 1 (sign removed)."""
 
 
+@dataclass(frozen=True, eq=False)
+class CrossPower:
+    """How tracks that share bleed add up: their cross-spectra in third octaves, from excerpts of the song."""
+
+    names: tuple[str, ...]
+    """The tracks, in the order of the spectra."""
+    third_octave: NDArray[np.complex128]
+    """Mean of X_i times the conjugate of X_j per band, a mono track on both sides.
+
+    Shape (2, names, names, 30): left and right.
+    """
+
+
 @dataclass(frozen=True)
 class MultitrackFeatures:
     """Measurements of all tracks and of what lies between them."""
@@ -127,6 +150,8 @@ class MultitrackFeatures:
     """(kept, same audio again)."""
     tempo_bpm: float | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+    cross_power: CrossPower | None = None
+    """Of the pieces of the drum kit, where there are two or more."""
 
     @cached_property
     def audible(self) -> tuple[str, ...]:

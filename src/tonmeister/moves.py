@@ -193,12 +193,21 @@ def _insert(strip: Strip, slot: str, name: str, move: Move) -> AddInsert:
     cls = type(held) if held is not None else effect_type(slot)
     effect = held if held is not None else cls()
     ranges = cast(type[Parameters], cls).ranges()
+    if name in _texts(cls) and move.how == "=":
+        return AddInsert(
+            strip.name, dataclasses.replace(cast(Any, effect), **{name: move.value}), slot, reason=_ASKED
+        )
     if name not in ranges:
         raise BadInputError(
             f"--set {str(move)!r}: {slot} has no parameter {name!r}{nearest(name, list(ranges))}"
         )
     value = _moved(getattr(effect, name), move)
     return AddInsert(strip.name, dataclasses.replace(cast(Any, effect), **{name: value}), slot, reason=_ASKED)
+
+
+def _texts(cls: Any) -> list[str]:
+    """Parameters that are words, such as the path of a model."""
+    return [f.name for f in dataclasses.fields(cls) if f.type == "str"]
 
 
 def _moved(held: float, move: Move) -> float:

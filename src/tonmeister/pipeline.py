@@ -1,4 +1,4 @@
-"""Analyze, decide, render: the three in a row, on one screen.
+"""Identify and analyze, decide, render: the three in a row, on one screen.
 
 `mix` does it all for a folder; each step can be called by itself.
 """
@@ -13,10 +13,11 @@ from pathlib import Path
 from tonmeister.analysis import analyze
 from tonmeister.decisions import USER, Decision
 from tonmeister.engines import load_engine
-from tonmeister.engines.base import decide_with, split_options
+from tonmeister.engines.base import ReportingEngine, decide_with, split_options
 from tonmeister.errors import BadInputError
 from tonmeister.features import MultitrackFeatures
 from tonmeister.finish import Finished, finish
+from tonmeister.identification.identify import identified, settled
 from tonmeister.loading import load_multitrack
 from tonmeister.moves import Move, apply_moves, fixed_controls, lock_decisions
 from tonmeister.multitrack import Multitrack
@@ -25,12 +26,12 @@ from tonmeister.render import Section
 from tonmeister.strip import MASTER
 from tonmeister.targets import DEFAULT_TARGET, Target, parse_target
 
-__all__ = ["DEFAULT_ENGINE", "Mix", "analyze", "decide", "load_multitrack", "mix", "track_records"]
+__all__ = ["DEFAULT_ENGINE", "Mix", "analyze", "decide", "listen", "load_multitrack", "mix", "track_records"]
 
 DEFAULT_ENGINE = "textbook"
 
 Progress = Callable[[str, float], None]
-"""Told the stage (``analyze``, ``render``, ``finish``) and how much of it is done, 0 to 1."""
+"""Told the stage (``identify``, ``analyze``, ``render``, ``finish``) and how much of it is done, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,16 @@ def mix(
     recursive: bool = False,
     base: MixPlan | None = None,
     progress: Progress | None = None,
+    names_only: bool = False,
 ) -> Mix:
-    """Mix the tracks of a folder into `output`: analyze, decide, render, meet the loudness target.
+    """Mix the tracks of a folder into `output`: identify, analyze, decide, render, meet the loudness target.
 
-    The parameters are those of `decide` and of `finish.Delivery`; `recursive` takes tracks from subfolders too.
+    The parameters are those of `listen`, `decide` and of `finish.Delivery`; `recursive` takes tracks from subfolders
+    too.
     """
     multitrack = folder if isinstance(folder, Multitrack) else load_multitrack(folder, recursive=recursive)
     told = progress or (lambda stage, done: None)
-    features = analyze(multitrack, threads=threads, progress=lambda name, done: told("analyze", done))
+    multitrack, features = listen(multitrack, names_only=names_only, threads=threads, progress=told)
     plan = decide(
         multitrack,
         features,
@@ -91,6 +94,23 @@ def mix(
         progress=told,
     )
     return Mix(finished.plan, features, finished)
+
+
+def listen(
+    multitrack: Multitrack,
+    *,
+    names_only: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[Multitrack, MultitrackFeatures]:
+    """What each track is and what it measures; names that leave doubt are helped by the sound, unless `names_only`."""
+    told = progress or (lambda stage, done: None)
+    if not names_only:
+        multitrack = identified(
+            multitrack, threads=threads, progress=lambda name, done: told("identify", done)
+        )
+    features = analyze(multitrack, threads=threads, progress=lambda name, done: told("analyze", done))
+    return settled(multitrack, features)
 
 
 def decide(
@@ -117,9 +137,11 @@ def decide(
     decisions: list[Decision] = list(_kept(base, locks))
     decisions += lock_decisions((*multitrack.locks, *locks), (*multitrack.names, *_made_strips(base)))
     settled = (*decisions, *fixed_controls(moves, multitrack.names))
+    told: list[str] = []
     for name in names:
         engine_of_turn = load_engine(name, per_engine[name], seed=seed)
-        decisions += decide_with(engine_of_turn, multitrack, features, settled)
+        decisions += decide_with(engine_of_turn, multitrack, features, settled, tuple(decisions))
+        told += engine_of_turn.notes if isinstance(engine_of_turn, ReportingEngine) else ()
     target = target or parse_target(DEFAULT_TARGET)
     plan = MixPlan.of(
         decisions,
@@ -131,7 +153,7 @@ def decide(
         seed=seed,
         target_lufs=target.lufs,
         ceiling_dbtp=target.ceiling_dbtp,
-        notes=_notes(multitrack, features),
+        notes=(*_notes(multitrack, features), *told),
     )
     return apply_moves(plan, moves)
 

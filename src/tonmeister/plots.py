@@ -26,6 +26,8 @@ from tonmeister.units import SILENCE_DB, DoubleArray
 __all__ = ["FILES", "check_plots", "write_plots"]
 
 FILES: Final = ("levels.png", "pan.png", "spectrum.png", "masking.png")
+AUTOMATION: Final = "automation.png"
+"""Written as well when a fader moves."""
 _TRACK_INCH: Final = 0.3
 
 
@@ -33,7 +35,9 @@ def check_plots(folder: Path, *, overwrite: bool) -> None:
     """Refuse before any work is done: no matplotlib, files that exist, a folder that takes none."""
     _figure()
     folder = Path(folder)
-    if not overwrite and (there := [folder / name for name in FILES if (folder / name).exists()]):
+    if not overwrite and (
+        there := [folder / name for name in (*FILES, AUTOMATION) if (folder / name).exists()]
+    ):
         raise BadInputError(f"{there[0]}: exists already: give another folder or --overwrite")
     above = folder
     while not above.exists() and above != above.parent:
@@ -54,7 +58,10 @@ def write_plots(
         spectrum_figure(plan.before, plan.after),
         masking_figure(features),
     )
-    return [_saved(figure, folder / name) for figure, name in zip(figures, FILES, strict=True)]
+    paths = [_saved(figure, folder / name) for figure, name in zip(figures, FILES, strict=True)]
+    if any("gain_db" in strip.automation for strip in plan.strips):
+        paths.append(_saved(automation_figure(plan), folder / AUTOMATION))
+    return paths
 
 
 def _figure() -> Any:
@@ -125,6 +132,21 @@ def pan_figure(plan: MixPlan) -> Any:
     axes.set(xlim=(-1.1, 1.1), xticks=[-1, -0.5, 0, 0.5, 1], title=f"{_plain(plan.title)}: places")
     axes.set_xticklabels(["L100", "L50", "C", "R50", "R100"])
     axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def automation_figure(plan: MixPlan) -> Any:
+    """Where every fader that moves stands over the song, one row each."""
+    moving = [strip for strip in plan.strips if "gain_db" in strip.automation]
+    figure = _figure()(9, 1.0 + 0.8 * len(moving))
+    rows = np.atleast_1d(figure.subplots(len(moving), sharex=True))
+    for axes, strip in zip(rows, moving, strict=True):
+        curve = strip.automation["gain_db"]
+        axes.plot(curve.times_s, curve.values, marker=".", markersize=3, color="C0", linewidth=1)
+        axes.set_ylabel(f"{_plain(strip.name)}\ndB", rotation=0, ha="right", va="center", fontsize=8)
+        axes.grid(alpha=0.3)
+    rows[-1].set_xlabel("time, s")
+    figure.suptitle(f"{_plain(plan.title)}: faders that move")
     return figure
 
 

@@ -386,7 +386,8 @@ def test_plots_are_written(song: Path, tmp_path: Path, capsys: pytest.CaptureFix
     asked = ("mix", song, "--engine", "adaptive", "--plots", tmp_path / "plots")
     data = told(capsys, *asked, "-o", tmp_path / "a.wav")
     paths = [Path(path) for path in data["plots"]]
-    assert sorted(p.name for p in paths) == ["levels.png", "masking.png", "pan.png", "spectrum.png"]
+    names = ["automation.png", "levels.png", "masking.png", "pan.png", "spectrum.png"]
+    assert sorted(p.name for p in paths) == names
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in paths)
     assert sorted((tmp_path / "plots").iterdir()) == sorted(paths)
     assert "--overwrite" in said(capsys, *asked, "-o", tmp_path / "b.wav", code=2)[1]

@@ -30,18 +30,21 @@ _WIDE = 110
 @given.folder_argument
 @given.threads_option
 @given.recursive_option
+@given.names_only_option
 @given.common
-def command(folder: Path, settings: dict[str, Any], threads: int | None, recursive: bool) -> None:
+def command(
+    folder: Path, settings: dict[str, Any], threads: int | None, recursive: bool, names_only: bool
+) -> None:
     """Say what each track in FOLDER is, and what it measures."""
-    from tonmeister.analysis import analyze
     from tonmeister.cli.screen import Screen
     from tonmeister.loading import load_multitrack
+    from tonmeister.pipeline import listen
 
     screen = Screen.of(settings)
     multitrack = load_multitrack(folder, recursive=recursive)
     with screen.progress() as bars:
         bars("analyze", 0.0)
-        features = analyze(multitrack, threads=threads, progress=bars.analyze)
+        multitrack, features = listen(multitrack, names_only=names_only, threads=threads, progress=bars)
     screen.show(_table(multitrack, features, screen.columns), "")
     if screen.as_json:
         screen.json(analysis_to_dict(multitrack, features))

@@ -33,6 +33,7 @@ __all__ = ["command"]
 @given.seed_option
 @given.threads_option
 @given.recursive_option
+@given.names_only_option
 @given.overwrite_option
 @given.common
 def command(folder: Path, output: Path, settings: dict[str, Any], recursive: bool, **asked: Any) -> None:
@@ -49,14 +50,14 @@ def command(folder: Path, output: Path, settings: dict[str, Any], recursive: boo
 
     wanted = wishes(
         engine=asked["engine"], options=asked["options"], moves=asked["moves"], locks=asked["locks"],
-        target=asked["target"], seed=asked["seed"],
+        target=asked["target"], seed=asked["seed"], names_only=asked["names_only"],
     )  # fmt: skip
     overwrite = asked["overwrite"]
     given.check_names({"a plan": output, **asked["sheets"]}, overwrite=overwrite)
     screen = Screen.of(settings)
     multitrack = load_multitrack(folder, recursive=recursive)
     with screen.progress() as bars:
-        plan, features = plan_for(multitrack, wanted, bars, threads=asked["threads"])
+        plan, features, multitrack = plan_for(multitrack, wanted, bars, threads=asked["threads"])
     save_plan(plan, output, overwrite=overwrite)
     sheets = given.write_sheets(asked["sheets"], plan, multitrack, overwrite=overwrite)
     others = {}

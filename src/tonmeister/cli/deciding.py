@@ -33,6 +33,8 @@ class Wishes:
     target: Target
     seed: int
     base: MixPlan | None = None
+    names_only: bool = False
+    """Whether file names alone say what the tracks are."""
 
     @property
     def decides(self) -> bool:
@@ -49,13 +51,14 @@ def wishes(
     target: str | None,
     seed: int,
     plan: Path | None = None,
+    names_only: bool = False,
 ) -> Wishes:
     """Read the texts of the options; raises `BadInputError` for what cannot be meant."""
     from tonmeister.plan_file import load_plan
 
     base = load_plan(plan) if plan else None
     read, made = parse_options(options), parse_moves(moves)
-    wanted = Wishes(engine, read, made, locks, target_of(target, base), seed, base)
+    wanted = Wishes(engine, read, made, locks, target_of(target, base), seed, base, names_only)
     if wanted.decides:
         check_engine(engine, read, seed)
     elif options:
@@ -94,16 +97,20 @@ def target_of(text: str | None, base: MixPlan | None) -> Target:
 
 def plan_for(
     multitrack: Multitrack, wanted: Wishes, bars: Bars, *, threads: int | None, measure: bool = False
-) -> tuple[MixPlan, MultitrackFeatures | None]:
-    """The plan, and the measurements it rests on (None when an earlier plan is kept and `measure` is not asked)."""
-    from tonmeister.analysis import analyze
+) -> tuple[MixPlan, MultitrackFeatures | None, Multitrack]:
+    """The plan, the measurements it rests on, and the tracks with what they turned out to be.
+
+    There are no measurements when an earlier plan is kept and `measure` is not asked.
+    """
     from tonmeister.moves import apply_locks, apply_moves
-    from tonmeister.pipeline import DEFAULT_ENGINE, decide
+    from tonmeister.pipeline import DEFAULT_ENGINE, decide, listen
 
     features = None
     if wanted.decides or measure:
         bars("analyze", 0.0)
-        features = analyze(multitrack, threads=threads, progress=bars.analyze)
+        multitrack, features = listen(
+            multitrack, names_only=wanted.names_only, threads=threads, progress=bars
+        )
     if wanted.decides:
         assert features is not None
         plan = decide(
@@ -117,11 +124,12 @@ def plan_for(
             target=wanted.target,
             base=wanted.base,
         )
-        return plan, features
+        return plan, features, multitrack
     assert wanted.base is not None
     plan = apply_moves(apply_locks(wanted.base, wanted.locks), wanted.moves)
     target = wanted.target
-    return dataclasses.replace(plan, target_lufs=target.lufs, ceiling_dbtp=target.ceiling_dbtp), features
+    met = dataclasses.replace(plan, target_lufs=target.lufs, ceiling_dbtp=target.ceiling_dbtp)
+    return met, features, multitrack
 
 
 def further_plans(

@@ -29,6 +29,8 @@ def command(settings: dict[str, Any]) -> None:
         screen.json({"engines": rows})
     for row in rows:
         screen.show(f"{row['name']}: {row['summary']} [{row['source']}]")
+        if row["live"]:
+            screen.show("    can mix live (tonmeister live)")
         if row["unavailable"]:
             screen.show(f"    not available: {row['unavailable']}")
         for option in row["options"]:
@@ -39,7 +41,7 @@ def listed() -> list[dict[str, Any]]:
     """Every engine with its options; one that cannot be loaded says why."""
     from tonmeister.engines.base import ENGINES
 
-    rows = [_row(name, info.summary, info.source) for name, info in ENGINES.items()]
+    rows = [_row(name, info.summary, info.source, live=info.causal) for name, info in ENGINES.items()]
     return rows + [_row(name, "from another package", value) for name, value in _third_parties().items()]
 
 
@@ -49,7 +51,7 @@ def _third_parties() -> dict[str, str]:
     return {entry.name: entry.value for entry in entry_points(group="tonmeister.engines")}
 
 
-def _row(name: str, summary: str, source: str) -> dict[str, Any]:
+def _row(name: str, summary: str, source: str, *, live: bool = False) -> dict[str, Any]:
     from tonmeister.engines.base import option_help, unavailable
     from tonmeister.errors import TonmeisterError
 
@@ -58,4 +60,11 @@ def _row(name: str, summary: str, source: str) -> dict[str, Any]:
         options = [{"name": n, "default": d, "help": h} for n, d, h in option_help(name)]
     except (ImportError, AttributeError, TonmeisterError) as error:
         why_not = str(error)
-    return {"name": name, "summary": summary, "source": source, "options": options, "unavailable": why_not}
+    return {
+        "name": name,
+        "summary": summary,
+        "source": source,
+        "live": live,
+        "options": options,
+        "unavailable": why_not,
+    }

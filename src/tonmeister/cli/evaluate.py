@@ -19,6 +19,10 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
         "tonmeister.cli.evaluate_mix",
         "one mix: facts, services, tone, stereo; against a reference; masking",
     ),
+    "identification": (
+        "tonmeister.cli.evaluate_identification",
+        "how well instruments are known by their sound alone",
+    ),
     "separation": ("tonmeister.cli.evaluate_separation", "separated stems against the true ones"),
     "alignment": ("tonmeister.cli.evaluate_alignment", "timing of a score follower against reference times"),
     "listening": ("tonmeister.cli.evaluate_listening", "prepare a blind listening test for people"),

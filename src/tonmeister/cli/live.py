@@ -154,10 +154,24 @@ def _mixer(show: Show, asked: Mapping[str, Any]) -> CausalMixer | None:
     return start_mixer(asked["engine"], options, show.plan, show.multitrack, seed=asked["seed"])
 
 
-def _follower(show: Show, asked: Mapping[str, Any]) -> ScoreFollower | None:
-    from tonmeister.live.score_ear import ear_of
+def _follower(
+    show: Show, asked: Mapping[str, Any], mixer: CausalMixer | None, screen: Screen
+) -> ScoreFollower | None:
+    """Who says where the music is: the score, else the beat for an engine that acts at events."""
+    if asked["score"]:
+        from tonmeister.live.score_ear import ear_of
 
-    return ear_of(asked["score"], show.sample_rate) if asked["score"] else None
+        ear = ear_of(asked["score"], show.sample_rate)
+        for note in ear.score.notes_to_reader:
+            screen.say(note)
+        return ear
+    from tonmeister.live.causal import acts_at_events
+
+    if not acts_at_events(mixer):
+        return None
+    from tonmeister.live.beat_ear import BeatEar
+
+    return BeatEar(show.sample_rate)
 
 
 def _warm_ears(screen: Screen, show: Show) -> None:
@@ -197,7 +211,8 @@ def _simulated(inputs: Sequence[str], screen: Screen, asked: Mapping[str, Any]) 
     from tonmeister.live.sources import FileInputs
 
     show, song = _show_of_files(inputs, asked)
-    mixer, follower = _mixer(show, asked), _follower(show, asked)
+    mixer = _mixer(show, asked)
+    follower = _follower(show, asked, mixer, screen)
     _warm(screen, show)
     notes = list(song.notes)
     told = _teller(screen, notes)
@@ -255,7 +270,8 @@ def _live(inputs: Sequence[str], screen: Screen, asked: Mapping[str, Any]) -> No
     from tonmeister.live.recorder import Recorder
 
     show, device = _show_and_device(inputs, asked)
-    mixer, follower = _mixer(show, asked), _follower(show, asked)
+    mixer = _mixer(show, asked)
+    follower = _follower(show, asked, mixer, screen)
     screen.say("getting ready: everything is compiled and warmed up before the first sound")
     _warm_ears(screen, show)
     late = _latency(show)

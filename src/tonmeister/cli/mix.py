@@ -54,6 +54,7 @@ __all__ = ["command", "default_output", "plan_path_for"]
 @given.bits_option
 @given.threads_option
 @given.recursive_option
+@given.names_only_option
 @click.option(
     "--plots", type=click.Path(path_type=Path), metavar="DIR", help="Write pictures of the mix there."
 )
@@ -74,6 +75,7 @@ def command(folder: Path, settings: dict[str, Any], dry_run: bool, recursive: bo
     wanted = wishes(
         engine=asked["engine"], options=asked["options"], moves=asked["moves"], locks=asked["locks"],
         target=asked["target"], seed=asked["seed"], plan=asked["plan"],
+        names_only=asked["names_only"],
     )  # fmt: skip
     screen = Screen.of(settings)
     multitrack = load_multitrack(folder, recursive=recursive)
@@ -89,7 +91,7 @@ def _dry_run(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict
     from tonmeister.cli.tables import plan_table
 
     with screen.progress() as bars:
-        plan, _ = plan_for(multitrack, wanted, bars, threads=asked["threads"])
+        plan, _, _ = plan_for(multitrack, wanted, bars, threads=asked["threads"])
     screen.show(plan_table(plan), "")
     if screen.as_json:
         files: dict[str, Any] = {"output": None, "plan": None, "stems": [], "plots": [], "dry_run": True}
@@ -115,7 +117,7 @@ def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str
     if plots:
         _check_plots(plots, overwrite)
     with screen.progress() as bars:
-        plan, features = plan_for(
+        plan, features, multitrack = plan_for(
             multitrack, wanted, bars, threads=asked["threads"], measure=plots is not None
         )
         finished = finish(

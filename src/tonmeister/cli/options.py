@@ -25,6 +25,7 @@ __all__ = [
     "existing_file",
     "examples",
     "folder_argument",
+    "names_only_option",
     "overwrite_option",
     "parse_moves",
     "parse_options",
@@ -69,6 +70,11 @@ existing_file = _path(exists=True, dir_okay=False)
 folder_argument = click.argument("folder", type=_path(exists=True))
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 recursive_option = click.option("--recursive", is_flag=True, help="Take tracks from subfolders too.")
+names_only_option = click.option(
+    "--names-only",
+    is_flag=True,
+    help="Let file names alone say what the tracks are; listen to none for that.",
+)
 target_option = click.option(
     "--target",
     metavar="NAME|LUFS",
@@ -112,7 +118,7 @@ def deciding(function: F) -> F:
 
 
 def _wishes(function: F) -> F:
-    """``--prefer --forbid --rules``: options of engines that reason, under a name of their own."""
+    """``--prefer --forbid --rules --capabilities``: options of engines that reason, under a name of their own."""
 
     @click.option(
         "--prefer",
@@ -122,17 +128,28 @@ def _wishes(function: F) -> F:
         "May be given again.",
     )
     @click.option("--forbid", multiple=True, metavar="WISH", help="What must not be, in the same words.")
-    @click.option("--rules", type=existing_file, metavar="FILE", help="Rules of your own for the engine.")
+    @click.option(
+        "--rules", type=_path(exists=True), metavar="FILE|FOLDER",
+        help="Rules of your own for the engine; a folder of rule documents for semantic.",
+    )  # fmt: skip
+    @click.option(
+        "--capabilities", type=existing_file, metavar="FILE",
+        help="What the system that mixes can do (Turtle): semantic uses only rules that it can carry out.",
+    )  # fmt: skip
     @functools.wraps(function)
     def wrapped(
         *args: Any,
         prefer: tuple[str, ...],
         forbid: tuple[str, ...],
         rules: Path | None,
+        capabilities: Path | None,
         options: tuple[str, ...],
         **rest: Any,
     ) -> Any:
-        named = {"prefer": "\n".join(prefer), "forbid": "\n".join(forbid), "rules": str(rules or "")}
+        named = {
+            "prefer": "\n".join(prefer), "forbid": "\n".join(forbid), "rules": str(rules or ""),
+            "capabilities": str(capabilities or ""),
+        }  # fmt: skip
         more = (f"{name}={text}" for name, text in named.items() if text)
         return function(*args, options=(*options, *more), **rest)
 

@@ -24,9 +24,11 @@ __all__ = ["JSON_SCHEMA_VERSION", "Bars", "Screen", "finite", "number", "printab
 JSON_SCHEMA_VERSION: Final = 1
 _PIPED_WIDTH: Final = 160
 _STAGES: Final = {
+    "identify": "finding out what the tracks are",
     "analyze": "listening to the tracks",
     "render": "rendering",
     "finish": "meeting the loudness target",
+    "learn": "learning",
 }
 
 

@@ -19,6 +19,10 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
         "tonmeister.cli.train_datasets",
         "what a dataset holds, in its words and in ours",
     ),
+    "identifier": (
+        "tonmeister.cli.train_identifier",
+        "teach the classifier of instruments",
+    ),
     "dynamical": (
         "tonmeister.cli.train_dynamical",
         "learn moving faders from songs and their mixes",

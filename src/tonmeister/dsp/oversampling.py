@@ -16,7 +16,7 @@ import numpy as np
 from tonmeister.dsp.jit import kernel
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["FACTOR", "HALF_FRAMES", "LATENCY_FRAMES", "TAPS", "resampler", "saturate"]
+__all__ = ["FACTOR", "HALF_FRAMES", "LATENCY_FRAMES", "TAPS", "convolve", "resampler", "saturate"]
 
 FACTOR: Final = 4
 HALF_FRAMES: Final = 31
@@ -27,14 +27,14 @@ TAPS: Final = 2 * HALF_FRAMES + 1
 _KAISER_BETA: Final = 0.1102 * (90.0 - 8.7)
 
 
-@lru_cache(maxsize=1)
-def resampler() -> DoubleArray:
-    """Coefficients (4, 63): c[p, k] = h[4 k + p], where h has unit gain in every phase."""
-    length = FACTOR * LATENCY_FRAMES + 1
-    time = (np.arange(length) - FACTOR * HALF_FRAMES) / FACTOR
-    taps = np.zeros(FACTOR * TAPS)
+@lru_cache(maxsize=4)
+def resampler(factor: int = FACTOR) -> DoubleArray:
+    """Coefficients (factor, 63): c[p, k] = h[factor k + p], where h has unit gain in every phase."""
+    length = factor * LATENCY_FRAMES + 1
+    time = (np.arange(length) - factor * HALF_FRAMES) / factor
+    taps = np.zeros(factor * TAPS)
     taps[:length] = np.sinc(time) * np.kaiser(length, _KAISER_BETA)
-    phases = np.ascontiguousarray(taps.reshape(TAPS, FACTOR).T)
+    phases = np.ascontiguousarray(taps.reshape(TAPS, factor).T)
     phases[0] = np.arange(TAPS) == HALF_FRAMES
     phases /= phases.sum(axis=1, keepdims=True)
     phases.flags.writeable = False
@@ -42,7 +42,7 @@ def resampler() -> DoubleArray:
 
 
 @kernel
-def _convolve(source: DoubleArray, weights: DoubleArray, first: int, total: DoubleArray) -> None:
+def convolve(source: DoubleArray, weights: DoubleArray, first: int, total: DoubleArray) -> None:
     """total[n] += sum_k weights[k] source[first + n - k]; taps outside, so that frames run in parallel."""
     for tap in range(len(weights)):
         weight = weights[tap]
@@ -77,13 +77,13 @@ def saturate(
             x[history + n] = block[channel, n]
         for p in range(FACTOR):
             sums[:] = 0.0
-            _convolve(x, phases[p], history, sums)
+            convolve(x, phases[p], history, sums)
             for n in range(frames):
                 u[p, TAPS + n] = math.tanh(drive * sums[n]) / drive
         sums[:] = 0.0
-        _convolve(u[0], phases[0], TAPS, sums)
+        convolve(u[0], phases[0], TAPS, sums)
         for p in range(1, FACTOR):
-            _convolve(u[FACTOR - p], phases[p], TAPS - 1, sums)
+            convolve(u[FACTOR - p], phases[p], TAPS - 1, sums)
         for n in range(frames):
             delayed = x[history + n - LATENCY_FRAMES]
             block[channel, n] = (1.0 - mix) * delayed + mix * (sums[n] / FACTOR)

@@ -19,6 +19,7 @@ EFFECTS: Final[Mapping[str, str]] = {
     "gate": "tonmeister.effects.gate:Gate",
     "deesser": "tonmeister.effects.deesser:Deesser",
     "saturation": "tonmeister.effects.saturation:Saturation",
+    "learned": "tonmeister.effects.learned:Learned",
     "width": "tonmeister.effects.width:Width",
     "reverb": "tonmeister.effects.reverb:Reverb",
     "echo": "tonmeister.effects.echo:Echo",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tonmeister.decisions import Decision
     from tonmeister.features import MultitrackFeatures
     from tonmeister.multitrack import Multitrack
+    from tonmeister.plan import MixPlan
 
 
 class MixEngine(Protocol):
@@ -45,13 +46,117 @@ class AttentiveEngine(Protocol):
     ) -> Iterable[Decision]: ...
 
 
+@runtime_checkable
+class ReportingEngine(Protocol):
+    """An engine that has more to tell than its decisions: what it left out, what it could not keep."""
+
+    @property
+    def notes(self) -> Sequence[str]: ...
+
+
+@runtime_checkable
+class FollowingEngine(Protocol):
+    """An engine that builds on what the engines before it in a chain (``first+second``) decided."""
+
+    def decide_after(
+        self, multitrack: Multitrack, features: MultitrackFeatures, earlier: Iterable[Decision]
+    ) -> Iterable[Decision]: ...
+
+
 def decide_with(
-    engine: MixEngine, multitrack: Multitrack, features: MultitrackFeatures, settled: Sequence[Decision]
+    engine: MixEngine,
+    multitrack: Multitrack,
+    features: MultitrackFeatures,
+    settled: Sequence[Decision],
+    earlier: Sequence[Decision] = (),
 ) -> Iterable[Decision]:
-    """What `engine` decides; `settled` is what a person decided or locked before."""
+    """What `engine` decides; `settled` is what a person decided or locked before, `earlier` all that stands so far."""
+    if isinstance(engine, FollowingEngine):
+        return engine.decide_after(multitrack, features, earlier)
     if isinstance(engine, AttentiveEngine):
         return engine.decide_around(multitrack, features, settled)
     return engine.decide(multitrack, features)
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePosition:
+    """Where in the score the performance is, as a follower believes."""
+
+    beat: float
+    """Quarter notes from the beginning of the score."""
+    sd_beats: float
+    confidence: float
+    """0 to 1; below 0.3 for a while nobody should rely on the position."""
+    event: str = ""
+    """The place of the score that was reached last, or will be at once: section and beat; '' before the first."""
+    expected_s: float | None = None
+    """When the place is expected, if it has not come yet: moves without a time of their own arrive with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMove:
+    """A decision with its time: the control is on its way `ramp_s` long and arrives at `at_s`.
+
+    ``at_s=None`` means at once; a time that has passed is not caught up with, the move then begins now. The desk
+    limits how fast a control moves, so a large move may take longer than its ramp.
+    """
+
+    decision: Decision
+    at_s: float | None = None
+    """Seconds of the performance, where the desk's first frame is 0."""
+    ramp_s: float = 0.08
+
+
+class Heard(Protocol):
+    """What has been heard up to now, and nothing later."""
+
+    @property
+    def time_s(self) -> float:
+        """Seconds of the performance at the end of what was heard."""
+
+    @property
+    def momentary_lufs(self) -> Mapping[str, float | None]:
+        """Loudness of each track over the last 400 ms; None in silence."""
+
+    @property
+    def position(self) -> ScorePosition | None:
+        """Where in the score we are; None without a score, or while the place in it is lost."""
+
+    def recent(self, seconds: float) -> MultitrackFeatures:
+        """Measurements over the last `seconds` (fewer at the beginning, or where less is remembered)."""
+
+
+class CausalMixer(Protocol):
+    """Mixes while the music plays; made anew for each performance, so it may remember."""
+
+    def update(self, heard: Heard) -> Iterable[LiveMove]:
+        """What to move now; called about ten times a second, in order of time.
+
+        Decisions may be SetGain, SetPan, Mute and AddSend (to a bus the strip already feeds); a live desk takes no
+        change of structure while it plays and says so.
+        """
+
+
+@runtime_checkable
+class CorrectedMixer(Protocol):
+    """A mixer that wants to know where a control stands when that is not where it had asked for."""
+
+    def stands(self, decision: Decision) -> None:
+        """The control of `decision` is, or is going, where the decision says.
+
+        Told when a move was left out or made by half, and when a person lets go of a control.
+        """
+
+
+@runtime_checkable
+class CausalEngine(Protocol):
+    """An engine that can mix while the music plays, by its own means.
+
+    Others that say ``causal`` in their `EngineInfo` are asked again and again about what was heard lately.
+    """
+
+    def start(self, multitrack: Multitrack, plan: MixPlan) -> CausalMixer:
+        """Begin a performance: `multitrack` names the inputs (it has no audio), `plan` is how the desk stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +170,8 @@ class EngineInfo:
     source: str
     needs: tuple[str, str] | None = None
     """(module, extra) without which the engine cannot work."""
+    causal: bool = False
+    """Whether its decisions make sense on what was heard so far, so that it can mix live."""
 
 
 ENGINES: Final[Mapping[str, EngineInfo]] = {
@@ -73,6 +180,7 @@ ENGINES: Final[Mapping[str, EngineInfo]] = {
         "tonmeister.engines.textbook.options:TextbookOptions",
         "rules from audio books on instrument tags and simple measurements (default)",
         "De Man & Reiss, AES 135 (2013)",
+        causal=True,
     ),
     "asp": EngineInfo(
         "tonmeister.engines.asp.engine:AspEngine",
@@ -81,23 +189,54 @@ ENGINES: Final[Mapping[str, EngineInfo]] = {
         "Everardo, SMC 2017",
         needs=("clingo", "asp"),
     ),
+    "instrument": EngineInfo(
+        "tonmeister.engines.instrument.engine:InstrumentEngine",
+        "tonmeister.engines.instrument.options:InstrumentOptions",
+        "what each track is says where it goes and how loud it is; the drums are mixed first",
+        "Scott & Kim, ISMIR 2013",
+    ),
+    "semantic": EngineInfo(
+        "tonmeister.engines.semantic.engine:SemanticEngine",
+        "tonmeister.engines.semantic.options:SemanticOptions",
+        "rules as documents that systems can share (RIF); only those this system can carry out",
+        "Moffat, Thalmann & Sandler, WIMP (2018)",
+        needs=("rdflib", "semantic"),
+        causal=True,
+    ),
+    "expert": EngineInfo(
+        "tonmeister.engines.expert.engine:ExpertEngine",
+        "tonmeister.engines.expert.options:ExpertOptions",
+        "an engineer's knowledge as a Bayesian network, by hand or learned; faders move from part to part",
+        "Ren, Bocko et al., AES 129 (2010)",
+        causal=True,
+    ),
+    "dynamical": EngineInfo(
+        "tonmeister.engines.dynamical.engine:DynamicalEngine",
+        "tonmeister.engines.dynamical.options:DynamicalOptions",
+        "faders that move: a learned linear dynamical system; alone or around another engine's mix",
+        "Scott, Prockup, Schmidt & Kim, SMC 2011",
+        causal=True,
+    ),
     "sum": EngineInfo(
         "tonmeister.engines.baselines:SumEngine",
         "tonmeister.engines.baseline_options:SumOptions",
         "every fader at unity, everything in the center",
         "baseline",
+        causal=True,
     ),
     "loudness": EngineInfo(
         "tonmeister.engines.baselines:LoudnessEngine",
         "tonmeister.engines.baseline_options:LoudnessOptions",
         "every track equally loud, everything in the center",
         "baseline",
+        causal=True,
     ),
     "adaptive": EngineInfo(
         "tonmeister.engines.adaptive.engine:AdaptiveEngine",
         "tonmeister.engines.adaptive.options:AdaptiveOptions",
         "faders and pans that follow low-level features over time",
         "Mansbridge, Finn & Reiss, AES 132 and 133 (2012); Giannoulis, Massberg & Reiss (2013)",
+        causal=True,
     ),
 }
 

@@ -36,6 +36,7 @@ from tonmeister.evaluation.balance_store import (
 )
 from tonmeister.evaluation.levels import Levels, engine_levels
 from tonmeister.evaluation.songs import Song
+from tonmeister.identification.identify import settled
 from tonmeister.plan import MixPlan, TrackRecord
 from tonmeister.units import DoubleArray
 
@@ -215,7 +216,8 @@ def _song_scores(
     seed: int,
     progress: Callable[[float], None] | None,
 ) -> dict[str, BalanceScore]:
-    features = analyze(song.multitrack)
+    multitrack, features = settled(song.multitrack, analyze(song.multitrack))
+    song = dataclasses.replace(song, multitrack=multitrack)
     records = [TrackRecord(t.name, t.file, t.instrument, t.role) for t in song.multitrack.tracks]
     plans = {
         name: MixPlan.of(

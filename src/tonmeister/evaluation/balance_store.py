@@ -86,7 +86,7 @@ def song_digest(multitrack: Multitrack) -> str:
 
 def _track_digest(track: Track) -> str:
     facts = [track.name, track.file, track.instrument, track.role, track.confidence, track.attributes,
-             track.group, track.input_gain_db, [s.stream for s in track.sources]]  # fmt: skip
+             track.group, track.input_gain_db, [[s.stream, *s.picked] for s in track.sources]]  # fmt: skip
     sounds = [file_digest(s.path) for s in track.sources]
     if track.audio is not None:
         samples = track.audio.samples

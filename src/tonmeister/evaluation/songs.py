@@ -12,6 +12,7 @@ from tonmeister.audio import AUDIO_SUFFIXES
 from tonmeister.errors import BadInputError
 from tonmeister.evaluation.balance_store import ScoreStore, digest, shared_source, song_digest
 from tonmeister.evaluation.levels import Levels, measured_levels
+from tonmeister.identification.identify import identified
 from tonmeister.loading import load_multitrack
 from tonmeister.multitrack import Multitrack
 from tonmeister.unmixing import unmix
@@ -55,7 +56,7 @@ def load_song(
         )
         hidden_db = scramble_db if scramble_all else 0.0
         kind = f"raw and {mixed.name}" + (f", scrambled ±{hidden_db:g} dB" if hidden_db > 0 else "")
-        return Song(folder.name, scrambled(raw, hidden_db, seed), levels, kind)
+        return Song(folder.name, scrambled(identified(raw), hidden_db, seed), levels, kind)
     stems = load_multitrack(folder)
     if scramble_db <= 0:
         raise BadInputError(
@@ -64,7 +65,10 @@ def load_song(
         )
     human = _human_levels(stems, store)
     return Song(
-        folder.name, scrambled(stems, scramble_db, seed), human, f"stems, scrambled ±{scramble_db:g} dB"
+        folder.name,
+        scrambled(identified(stems), scramble_db, seed),
+        human,
+        f"stems, scrambled ±{scramble_db:g} dB",
     )
 
 

@@ -41,7 +41,7 @@ from tonmeister.features import MultitrackFeatures
 from tonmeister.multitrack import Multitrack
 from tonmeister.strip import MASTER, PARAMETERS
 
-__all__ = ["TextbookEngine"]
+__all__ = ["TextbookEngine", "mixdown"]
 
 _NOBODY: Final[dict[str, frozenset[str]]] = {"instrument": frozenset(), "role": frozenset()}
 
@@ -71,6 +71,13 @@ class TextbookEngine:
         options = self._options
         style = Style(options.profile, options.features == "jarp", options.edition)
         return _Mixdown(multitrack, features, self._rules, style, self.name)
+
+
+def mixdown(
+    multitrack: Multitrack, features: MultitrackFeatures, rules: RuleSet, style: Style, by: str
+) -> list[Decision]:
+    """The stages of this engine on any set of rules; the decisions are made in the name of `by`."""
+    return list(_Mixdown(multitrack, features, rules, style, by).decisions())
 
 
 class _Mixdown:

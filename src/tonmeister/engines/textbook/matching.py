@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, cast
 
 from tonmeister.engines.textbook.expressions import Lookup, Unknown
 from tonmeister.engines.textbook.numbers import number
@@ -116,6 +116,8 @@ def apply_rules(
     rules: RuleSet, stage: str, subject: Subject, *, profile: str, jarp: bool = False
 ) -> Settings:
     """Let the rules of a stage speak about a subject."""
+    if rules.judge is not None:
+        return cast(Settings, rules.judge(stage, subject))
     collected = _Collected(subject)
     for rule in rules.in_stage(stage):
         if rule.disputed or profile not in rule.profiles or not _tags_match(rule, subject):

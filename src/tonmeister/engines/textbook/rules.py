@@ -6,10 +6,11 @@ that comes from (`source`, `evidence`). See `rules.toml` for the shipped set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tonmeister.engines.textbook.parameters import PARAMETERS
 from tonmeister.engines.textbook.reading import Defaults, read
@@ -29,6 +30,8 @@ class RuleSet:
     rules: tuple[Rule, ...]
     defaults: Defaults
     origin: str = "rules"
+    judge: Callable[[str, Any], Any] | None = None
+    """Speaks instead of `matching.apply_rules`: (stage, Subject) -> Settings; for rules kept in another language."""
 
     @classmethod
     def load(cls, path: Path) -> RuleSet:

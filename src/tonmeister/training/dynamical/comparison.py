@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonmeister.engines.dynamical.state_space import StateSpace, filtered, smoothed
 from tonmeister.training.dynamical.learning import (
@@ -17,18 +18,22 @@ from tonmeister.training.dynamical.learning import (
     exponentially_smoothed,
     learn_regression,
     learn_state_space,
+    observed_regression,
 )
 from tonmeister.units import DoubleArray
 
-__all__ = ["ESTIMATORS", "Scaling", "errors", "forecasts", "leave_one_out", "learn_joint"]
+__all__ = ["ESTIMATORS", "Improved", "Scaling", "errors", "forecasts", "leave_one_out", "learn_joint"]
 
 ESTIMATORS: Final[Mapping[str, str]] = {
     "mean": "mean of the training songs",
     "regression": "multiple linear regression",
     "regression non-negative": "its non-negative form without intercept (replication)",
+    "regression ridge": "regression with small slopes (ridge)",
     "regression smoothed": "regression, exponentially smoothed",
     "system filter": "linear dynamical system, causal",
     "system smoother": "linear dynamical system, both ways",
+    "improved filter": "system that observes the ridge regression, causal",
+    "improved smoother": "system that observes the ridge regression, both ways",
 }
 
 
@@ -71,31 +76,55 @@ def learn_joint(songs: Sequence[TrainingSong]) -> tuple[StateSpace, Scaling]:
     return learn_state_space([scaling.applied(s) for s in songs]), scaling
 
 
-def forecasts(training: Sequence[TrainingSong], features: DoubleArray) -> dict[str, DoubleArray]:
-    """What each estimator, learned from `training`, says of a song with `features` (F, M): weights (F, K)."""
+@dataclass(frozen=True)
+class Improved:
+    """What the improved form has to be told."""
+
+    ridge: float = 0.1
+    noise_scale: float = 0.1
+
+
+def forecasts(
+    training: Sequence[TrainingSong],
+    features: DoubleArray,
+    improved: Improved = Improved(),
+    active: NDArray[np.bool_] | None = None,
+) -> dict[str, DoubleArray]:
+    """What each estimator, learned from `training`, says of a song with `features` (F, M): weights (F, K).
+
+    `active` (F, K) says where a group sounds; everywhere if it is not given.
+    """
     scaling = Scaling.of(training)
     scaled = [scaling.applied(s) for s in training]
     y, frames = scaling.scaled(features), len(features)
     regression = learn_regression(scaled).predict(y) + scaling.weights
-    system = learn_state_space(scaled)
+    system, ridge = learn_state_space(scaled), learn_regression(scaled, ridge=improved.ridge)
+    watching = observed_regression(scaled, system, ridge, improved.noise_scale)
+    said = ridge.predict(y)
+    z = said if active is None else np.where(active, said, np.nan)
     return {
         "mean": np.tile(scaling.weights, (frames, 1)),
         "regression": regression,
         "regression non-negative": learn_regression(training, non_negative=True).predict(features),
+        "regression ridge": said + scaling.weights,
         "regression smoothed": exponentially_smoothed(regression),
         "system filter": filtered(system, y).means + scaling.weights,
         "system smoother": smoothed(system, y).means + scaling.weights,
+        "improved filter": filtered(watching, z).means + scaling.weights,
+        "improved smoother": smoothed(watching, z).means + scaling.weights,
     }
 
 
 def leave_one_out(
-    songs: Sequence[TrainingSong], progress: Callable[[str], None] | None = None
+    songs: Sequence[TrainingSong],
+    progress: Callable[[str], None] | None = None,
+    improved: Improved = Improved(),
 ) -> dict[str, dict[str, DoubleArray]]:
     """Forecasts per song and estimator, each learned from the songs of other artists (or other songs)."""
     found: dict[str, dict[str, DoubleArray]] = {}
     for song in songs:
         others = [s for s in songs if s is not song and (not song.artist or s.artist != song.artist)]
-        found[song.title] = forecasts(others, song.features)
+        found[song.title] = forecasts(others, song.features, improved, np.isfinite(song.weights))
         if progress:
             progress(song.title)
     return found

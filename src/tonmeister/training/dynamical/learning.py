@@ -9,19 +9,29 @@ J. Scott and Y. E. Kim, ISMIR 2011 (regression); J. Scott, M. Prockup, E. M. Sch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from tonmeister.engines.dynamical.state_space import StateSpace
+from tonmeister.engines.dynamical.regression import Regression
+from tonmeister.engines.dynamical.state_space import StateSpace, smoothed
 from tonmeister.errors import BadInputError
 from tonmeister.training.dynamical.stability import stable_transition
 from tonmeister.units import DoubleArray
 
-__all__ = ["Regression", "TrainingSong", "exponentially_smoothed", "learn_regression", "learn_state_space"]
+__all__ = [
+    "Regression",
+    "TrainingSong",
+    "exponentially_smoothed",
+    "learn_regression",
+    "learn_state_space",
+    "observed_regression",
+    "where_active",
+]
 
 _JITTER: Final = 1e-6
+_LEAST_NOISE: Final = 0.05
 _FRAMES_PER_FEATURE: Final = 50
 """With fewer frames than this per feature the noise covariance is shrunk towards its diagonal."""
 
@@ -37,28 +47,17 @@ class TrainingSong:
     """Shape (F, M), NaN where a group is inactive."""
     artist: str = ""
     """Songs of one artist are never split between training and test."""
+    levels: DoubleArray | None = None
+    """What was taken off the weights of each group, shape (K,), NaN where it never sounds; None if nothing was."""
 
 
-@dataclass(frozen=True, eq=False)
-class Regression:
-    """x = intercept + y B."""
-
-    intercept: DoubleArray
-    """Shape (K,)."""
-    slopes: DoubleArray
-    """Shape (M, K)."""
-    neutral: DoubleArray
-    """What stands in for a missing feature, shape (M,): its mean over the training songs."""
-
-    def predict(self, features: DoubleArray) -> DoubleArray:
-        """Weights (F, K) of features (F, M)."""
-        return self.intercept + np.where(np.isfinite(features), features, self.neutral) @ self.slopes
-
-
-def learn_regression(songs: Sequence[TrainingSong], *, non_negative: bool = False) -> Regression:
+def learn_regression(
+    songs: Sequence[TrainingSong], *, non_negative: bool = False, ridge: float = 0.0
+) -> Regression:
     """Least squares over all frames in which a group is active: beta = argmin |[1 Y] beta - x|^2.
 
-    `non_negative` is the form of an independent replication: beta >= 0 and no intercept.
+    `non_negative` is the form of an independent replication: beta >= 0 and no intercept. `ridge` adds
+    ridge * frames * |beta|^2 (the intercept left out), for features in units of their deviation.
     """
     x, y = _stacked(songs)
     neutral = _means(y)
@@ -69,10 +68,18 @@ def learn_regression(songs: Sequence[TrainingSong], *, non_negative: bool = Fals
         if non_negative:
             slopes[:, k] = _non_negative(y[active], x[active, k])
         elif active.any():
-            rows = np.column_stack((np.ones(int(active.sum())), y[active]))
-            solution = np.linalg.lstsq(rows, x[active, k], rcond=None)[0]
-            intercept[k], slopes[:, k] = solution[0], solution[1:]
+            intercept[k], slopes[:, k] = _least_squares(y[active], x[active, k], ridge)
     return Regression(intercept, slopes, neutral)
+
+
+def _least_squares(y: DoubleArray, x: DoubleArray, ridge: float) -> tuple[float, DoubleArray]:
+    if ridge <= 0.0:
+        solution = np.linalg.lstsq(np.column_stack((np.ones(len(y)), y)), x, rcond=None)[0]
+        return float(solution[0]), np.asarray(solution[1:], np.float64)
+    centered, mean = y - y.mean(0), float(x.mean())
+    power = centered.T @ centered + ridge * len(y) * np.eye(y.shape[1])
+    slopes: DoubleArray = np.linalg.solve(power, centered.T @ (x - mean))
+    return mean - float(y.mean(0) @ slopes), np.asarray(slopes, np.float64)
 
 
 def _non_negative(y: DoubleArray, x: DoubleArray) -> DoubleArray:
@@ -94,50 +101,85 @@ def exponentially_smoothed(x: DoubleArray, memory: float = 0.9) -> DoubleArray:
     return out
 
 
-def learn_state_space(songs: Sequence[TrainingSong], *, spectral_clipping: bool = False) -> StateSpace:
+def learn_state_space(
+    songs: Sequence[TrainingSong],
+    *,
+    spectral_clipping: bool = False,
+    rounds: int = 2,
+) -> StateSpace:
     """Supervised learning of the system from states that are known.
 
-    A = argmin |X2 - A X1|^2 with spectral radius at most 1, C = Y X' (X X')^-1, Q and R from the residuals. Weights and
-    features are expected centered (see `model.learn_model`); missing weights take their frames out.
+    A = argmin |X2 - A X1|^2 with spectral radius at most 1, C = Y X' (X X')^-1 row by row over the frames in which a
+    feature is there, Q and R from the residuals. Weights and features are expected centered (`comparison.Scaling`).
+    Where weights are missing they begin at their mean, 0, and are then inferred by the smoother from the features and
+    the other weights, `rounds` times (a hard form of expectation maximization).
     """
-    x, y = _stacked(songs)
-    before, after = _steps(songs)
-    whole = np.isfinite(x).all(1) & np.isfinite(y).all(1)
-    if len(before) <= x.shape[1] or int(whole.sum()) <= x.shape[1]:
+    x = _stacked(songs)[0]
+    known = int(np.isfinite(x).sum())
+    if known <= 2 * x.shape[1] or len(x) - len(songs) <= x.shape[1]:
         raise BadInputError(
-            f"{len(before)} pairs of frames with all {x.shape[1]} groups active are too few to learn from: "
-            "give more or longer songs, or learn each group by itself"
+            f"{known} known weights of {x.shape[1]} groups are too few to learn from: give more or longer songs"
         )
-    A = stable_transition(before, after, clip=spectral_clipping)
-    C = np.asarray(np.linalg.lstsq(x[whole], y[whole], rcond=None)[0].T, np.float64)
-    steps, noise = after - before @ A.T, y[whole] - x[whole] @ C.T
-    first = np.array([s.weights[i] for s in songs for i in _first_known(s.weights)])
+    complete = [np.where(np.isfinite(s.weights), s.weights, 0.0) for s in songs]
+    system = _fit(songs, complete, spectral_clipping)
+    for _ in range(rounds if known < x.size else 0):
+        complete = [_completed(system, s) for s in songs]
+        system = _fit(songs, complete, spectral_clipping)
+    return system
+
+
+def observed_regression(
+    songs: Sequence[TrainingSong], system: StateSpace, regression: Regression, noise_scale: float = 1.0
+) -> StateSpace:
+    """The improved form: a regression says what the features say, the system how gains move.
+
+    x_t = A x_(t-1) + w_t,  z_t = x_t + v_t,  z = regression of the features. A small `noise_scale` follows the regression,
+    a large one smooths it. Unlike y = C x this asks nothing of how features are distributed.
+    """
+    residual = np.concatenate([where_active(regression.predict(s.features), s) - s.weights for s in songs])
+    return replace(system, C=np.eye(system.states), R=noise_scale * _noise(residual))
+
+
+def where_active(predicted: DoubleArray, song: TrainingSong) -> DoubleArray:
+    """What a regression says, and nothing where a group is silent."""
+    return np.where(np.isfinite(song.weights), predicted, np.nan)
+
+
+def _fit(songs: Sequence[TrainingSong], states: Sequence[DoubleArray], clip: bool) -> StateSpace:
+    x, y = np.concatenate(states), np.concatenate([s.features for s in songs])
+    before, after = np.concatenate([s[:-1] for s in states]), np.concatenate([s[1:] for s in states])
+    A = stable_transition(before, after, clip=clip)
+    C = np.array([_row(x, feature) for feature in y.T])
+    first = np.array([s[0] for s in states])
     mean = first.mean(0)
-    spread = (
-        np.cov(first.T).reshape(len(A), len(A))
-        if len(first) > len(A)
-        else np.cov(x[whole].T).reshape(A.shape)
+    spread = _covariance(first if len(first) > 2 * len(A) else x)
+    return StateSpace(A, C, _covariance(after - before @ A.T), _noise(y - x @ C.T), mean, spread)
+
+
+def _row(x: DoubleArray, feature: DoubleArray) -> DoubleArray:
+    seen = np.isfinite(feature)
+    if int(seen.sum()) <= x.shape[1]:
+        return np.zeros(x.shape[1])
+    return np.asarray(np.linalg.lstsq(x[seen], feature[seen], rcond=None)[0], np.float64)
+
+
+def _completed(system: StateSpace, song: TrainingSong) -> DoubleArray:
+    """The weights, and where they are missing what features and other weights say of them."""
+    states, noise = system.states, system.R
+    exact = 1e-4 * np.diag(np.maximum(np.diag(system.covariance), _JITTER))
+    both = np.zeros((len(noise) + states, len(noise) + states))
+    both[: len(noise), : len(noise)], both[len(noise) :, len(noise) :] = noise, exact
+    seeing = StateSpace(
+        system.A, np.vstack((system.C, np.eye(states))), system.Q, both, system.mean, system.covariance
     )
-    return StateSpace(A, C, _covariance(steps), _noise(noise), mean, spread)
+    inferred = smoothed(seeing, np.hstack((song.features, song.weights))).means
+    return np.where(np.isfinite(song.weights), song.weights, inferred)
 
 
 def _stacked(songs: Sequence[TrainingSong]) -> tuple[DoubleArray, DoubleArray]:
     if not songs:
         raise BadInputError("there are no songs to learn from: give at least one with its mix")
     return np.concatenate([s.weights for s in songs]), np.concatenate([s.features for s in songs])
-
-
-def _steps(songs: Sequence[TrainingSong]) -> tuple[DoubleArray, DoubleArray]:
-    """States of neighboring frames, of all songs, both wholly known."""
-    before = np.concatenate([s.weights[:-1] for s in songs])
-    after = np.concatenate([s.weights[1:] for s in songs])
-    known = np.isfinite(before).all(1) & np.isfinite(after).all(1)
-    return before[known], after[known]
-
-
-def _first_known(weights: DoubleArray) -> list[int]:
-    known = np.flatnonzero(np.isfinite(weights).all(1))
-    return [int(known[0])] if len(known) else []
 
 
 def _means(y: DoubleArray) -> DoubleArray:
@@ -151,15 +193,27 @@ def _covariance(residual: DoubleArray) -> DoubleArray:
 
 
 def _noise(residual: DoubleArray) -> DoubleArray:
-    """R, drawn towards its diagonal by the weight of Ledoit and Wolf where frames are few."""
-    R = _covariance(residual)
-    frames, size = residual.shape
-    if frames >= _FRAMES_PER_FEATURE * size:
-        return R
-    centered = residual - residual.mean(0)
-    diagonal = np.diag(np.diag(R))
-    spread = float((R - diagonal).ravel() @ (R - diagonal).ravel())
-    squares = sum(float(((np.outer(r, r) - R) ** 2).sum()) for r in centered[:: max(1, frames // 500)])
-    error = squares / max(len(centered[:: max(1, frames // 500)]), 1) / frames
-    share = min(1.0, error / spread) if spread > 0 else 0.0
-    return share * diagonal + (1.0 - share) * R
+    """R over the frames in which both features are there, drawn to its diagonal where frames are few.
+
+    The weight is the one of Ledoit and Wolf. No direction is less noisy than a part of the mean: features that say nearly
+    the same (the sum of all but the bass, of all but the drums) would else be trusted for their difference.
+    """
+    size, seen = residual.shape[1], np.isfinite(residual)
+    values = np.where(seen, residual, 0.0)
+    counts = np.maximum(seen.T.astype(np.float64) @ seen, 1.0)
+    R = values.T @ values / counts
+    R[np.diag_indices(size)] = np.where(seen.any(0), np.diag(R), 1.0)
+    if len(residual) < _FRAMES_PER_FEATURE * size:
+        share = _shrinkage(values, R)
+        R = share * np.diag(np.diag(R)) + (1.0 - share) * R
+    levels, axes = np.linalg.eigh(R)
+    least = max(_LEAST_NOISE * float(np.diag(R).mean()), _JITTER)
+    return np.asarray((axes * np.maximum(levels, least)) @ axes.T + _JITTER * np.eye(size))
+
+
+def _shrinkage(values: DoubleArray, R: DoubleArray) -> float:
+    """How far towards the diagonal: the sampling error of R over what lies off its diagonal, at most 1."""
+    off = float(((R - np.diag(np.diag(R))) ** 2).sum())
+    some = values[:: max(1, len(values) // 500)]
+    error = sum(float(((np.outer(r, r) - R) ** 2).sum()) for r in some) / len(some) / len(values)
+    return min(1.0, error / off) if off > 0 else 0.0
