@@ -12,7 +12,7 @@ from tonmeister.training.dynamical.comparison import errors, forecasts
 from tonmeister.training.dynamical.learning import TrainingSong
 
 K, M, SONGS, FRAMES = 5, 15, 24, 400
-FOLDS = 8
+FOLDS = 3
 """Songs left out in turn; each is learned from all the others."""
 
 

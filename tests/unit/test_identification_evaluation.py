@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 
 from tonmeister.cli import run
@@ -48,12 +49,18 @@ def test_relatives_and_no_single_instrument_have_their_right_answers() -> None:
 
 
 def _hits(path: Path, low: bool) -> None:
-    rng, t = np.random.default_rng(0), np.arange(RATE // 4) / RATE
-    hit = (
-        np.sin(2 * np.pi * 55 * t) * np.exp(-t / 0.07) if low else np.diff(rng.standard_normal(len(t) + 1), 1)
-    )
-    hit = hit * np.exp(-t / (0.07 if low else 0.015))
-    soundfile.write(path, 0.3 * np.tile(hit, 12), RATE)
+    """A kick, or a hi-hat of square waves with no common pitch."""
+    t = np.arange(RATE // 4) / RATE
+    if low:
+        hit = np.sin(2 * np.pi * (50 * t + 3 * (1 - np.exp(-t / 0.03)))) * np.exp(-t / 0.09)
+    else:
+        metal = sum(
+            np.sign(np.sin(2 * np.pi * hz * t + hz)) for hz in (205.3, 304.4, 369.6, 522.7, 540.0, 800.0)
+        )
+        noise = 0.7 * np.random.default_rng(1).standard_normal(len(t))
+        high = scipy.signal.butter(4, 7000, "high", fs=RATE, output="sos")
+        hit = 0.3 * scipy.signal.sosfilt(high, metal + noise) * np.exp(-t / 0.05)
+    soundfile.write(path, 0.3 * np.tile(hit, 24), RATE)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tonmeister.engines.base import ScorePosition
 from tonmeister.live.limits import limit
 from tonmeister.live.score_following import Follower
 from tonmeister.live.scores import Score, read_score
-from tonmeister.live.timing import Prediction
+from tonmeister.live.timing import Prediction, TimingOptions
 from tonmeister.units import FloatArray
 
 __all__ = ["ScoreEar", "ear_of"]
@@ -29,9 +29,9 @@ def ear_of(path: Path, sample_rate: int) -> ScoreEar:
 class ScoreEar:
     """Follows a score; its places are the beginnings of sections, and every fourth beat between them."""
 
-    def __init__(self, score: Score, sample_rate: int) -> None:
+    def __init__(self, score: Score, sample_rate: int, *, timing: TimingOptions | None = None) -> None:
         self.score = score
-        self._follower = Follower(score, sample_rate)
+        self._follower = Follower(score, sample_rate, timing=timing)
         self._rate, self._frames = sample_rate, 0
         self._events = [event.beat for event in score.events]
         self._places = _places(score)
@@ -106,12 +106,16 @@ class ScoreEar:
         return next((o.time_s for o in reversed(self._follower.observed[-64:]) if o.event == event), None)
 
     def _is_blind(self) -> bool:
-        """Whether the time of the next place is too uncertain; it must be clearly better to be certain again."""
+        """Whether the time of a place is too uncertain when it is near; it must be clearly better to be certain again.
+
+        Far ahead all times are uncertain, and nothing depends on them yet.
+        """
         coming = self._predicted.get(self.reached + 1)
         if coming is None:
             return self._blind
+        near = coming.time_s - self._now_s <= limit("score", "ahead_s")
         largest = limit("score", "sure_again_sd_s" if self._blind else "largest_sd_s")
-        self._blind = coming.sd_s > largest
+        self._blind = coming.sd_s > largest and (near or self._blind)
         if self._blind:
             self._why = f"the time of the next place is uncertain (by {1000 * coming.sd_s:.0f} ms): mixing by ear alone"
         return self._blind

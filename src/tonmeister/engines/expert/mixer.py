@@ -58,7 +58,8 @@ class ExpertMixer:
         event = position.event if position is not None else ""
         new_event = bool(event) and event != self._event
         entered = self._entered(heard)
-        if heard.time_s < self._next_s - 1e-9 and not new_event and not entered:
+        too_early = heard.time_s < _EVERY_S - 1e-9
+        if too_early or (heard.time_s < self._next_s - 1e-9 and not new_event and not entered):
             return
         section = _section(event)
         began = new_event and section is not None and section != _section(self._event)

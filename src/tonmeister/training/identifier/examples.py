@@ -10,13 +10,12 @@ import numpy as np
 
 from tonmeister.training.identifier import tones
 from tonmeister.training.identifier.clips import Clip
-from tonmeister.training.identifier.fonts import RATE_HZ, Font, Vibrato
+from tonmeister.training.identifier.fonts import RATE_HZ, Font
 from tonmeister.training.identifier.kits import Kit
 from tonmeister.training.identifier.phrases import Note, compose, groove, strokes
 from tonmeister.training.identifier.spoiling import colored_noise, normalized, reverberant, spoiled
 from tonmeister.training.identifier.taught import CLASSES, DRUM_NOTES, ROLE_OF_STYLE, TAUGHT, UNKNOWN
 from tonmeister.units import FloatArray, db_to_gain
-from tonmeister.vocabulary import family
 
 __all__ = ["Example", "Sources", "draw"]
 
@@ -81,15 +80,7 @@ def _sound(
     font = sources.fonts[int(rng.integers(len(sources.fonts)))]
     having = [p for p in taught.programs if font.has(*p)] or list(taught.programs)
     bank, program = having[int(rng.integers(len(having)))]
-    return font.play(bank, program, notes, seconds, vibrato=_vibrato(word, rng)), role
-
-
-def _vibrato(word: str, rng: np.random.Generator) -> Vibrato | None:
-    """Of bowed, blown and sung instruments and of lead guitars: half of the time."""
-    if rng.random() < 0.5 or not (family(word) in ("strings", "winds", "voice") or word == "electric_guitar"):
-        return None
-    depth, scoop = rng.uniform(0.05, 0.5), rng.uniform(0, 0.8) * (rng.random() < 0.5)
-    return Vibrato(float(depth), float(rng.uniform(4.5, 7.0)), float(rng.uniform(0, 0.4)), float(scoop))
+    return font.play(bank, program, notes, seconds), role
 
 
 def _from_clip(clip: Clip, seconds: float, rng: np.random.Generator) -> FloatArray:
@@ -152,7 +143,7 @@ def _voiced(
         word
     ]
     mixed = np.zeros((2, round(seconds * RATE_HZ)), np.float32)
-    source = _one_speech(sources, rng) if sources.speech and rng.random() < 0.6 else None
+    source = _one_speech(sources, rng) if sources.speech and rng.random() < 0.5 else None
     for _ in range(count):
         shift = int(rng.choice([0, 0, -12, 3, 4, 5, 7])) if count > 1 else 0
         late = float(rng.normal(0, 0.02)) if count > 1 else 0.0
@@ -201,9 +192,9 @@ def _one_speech(sources: Sources, rng: np.random.Generator) -> FloatArray:
 def _unknown(seconds: float, sources: Sources, rng: np.random.Generator) -> FloatArray:
     """Noise, an effect, or three to six instruments of different kinds at once."""
     choice = rng.random()
-    if choice < 0.4:
+    if choice < 0.2:
         return _noise(seconds, rng)
-    if choice < 0.55:
+    if choice < 0.4:
         font = sources.fonts[int(rng.integers(len(sources.fonts)))]
         program = int(rng.choice(_EFFECT_PROGRAMS))
         return font.play(0, program, compose("sustain", 40, 80, seconds, rng), seconds)

@@ -44,7 +44,7 @@ def learn(
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)
     rng = np.random.default_rng([seed, 1])
-    network = build_network(len(CLASSES), len(ROLES)).to(memory_format=torch.channels_last)
+    network = build_network(len(CLASSES), len(ROLES))
     steps = options.epochs * -(-len(pictures.classes) // options.batch)
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.rate, total_steps=steps, pct_start=0.2)

@@ -61,19 +61,19 @@ TAUGHT: Final[dict[str, Taught]] = {
     "kick": Taught(3.0, _KIT),
     "snare": Taught(3.0, _KIT),
     "tom": Taught(2.0, _KIT),
-    "hihat": Taught(3.2, _KIT),
+    "hihat": Taught(2.5, _KIT),
     "crash": Taught(1.5, _KIT),
     "ride": Taught(1.2, _KIT),
     "overheads": Taught(1.5, _KIT),
     "room": Taught(1.2, _KIT),
     "drum_loop": Taught(2.5, _KIT),
     "conga": Taught(1.5, _KIT),
-    "shaker": Taught(0.8, _KIT),
-    "tambourine": Taught(0.7, _KIT),
+    "shaker": Taught(1.2, _KIT),
+    "tambourine": Taught(1.0, _KIT),
     "cowbell": Taught(0.8, _KIT),
     "clave": Taught(0.7, _KIT),
     "triangle": Taught(0.6, _KIT),
-    "claps": Taught(0.9, _KIT),
+    "claps": Taught(1.2, _KIT),
     "timpani": Taught(0.6, _FONT, _programs(47), 36, 57, ("riff", "sustain")),
     "mallets": Taught(1.0, _FONT, _programs(8, 9, 10, 11, 12, 13, 14, 108, 112, 114), 53, 96, _PLAYED),
     "electric_bass": Taught(3.0, _FONT, _programs(33, 34, 35, 36, 37), 26, 55, ("riff", "melody")),
@@ -103,7 +103,7 @@ TAUGHT: Final[dict[str, Taught]] = {
     "synth_pluck": Taught(
         1.2, ("synth", "synth", "font"), _programs(96, 98, 99, 102), 43, 91, ("arpeggio", "riff", "chords")
     ),
-    "lead_voice": Taught(5.0, ("voice",), (), 45, 79, ("melody",)),
+    "lead_voice": Taught(4.5, ("voice",), (), 45, 79, ("melody",)),
     "backing_voice": Taught(2.0, ("voice",), (), 45, 81, ("chords", "sustain")),
     "choir": Taught(1.2, ("font", "voice"), _programs(52, 53), 41, 81, ("chords", "sustain")),
     "speech": Taught(1.0, ("voice",)),
@@ -124,7 +124,7 @@ TAUGHT: Final[dict[str, Taught]] = {
     "french_horn": Taught(0.7, _FONT, _programs(60), 40, 77, ("melody", "sustain")),
     "tuba": Taught(0.5, _FONT, _programs(58), 26, 58, ("riff",)),
     "brass": Taught(1.2, _FONT, (*_programs(61, 62, 63), (8, 61)), 43, 84, ("riff", "chords", "melody")),
-    UNKNOWN: Taught(5.0, ("unknown",)),
+    UNKNOWN: Taught(3.5, ("unknown",)),
 }  # fmt: skip
 """Instrument word of the vocabulary -> how it is taught."""
 

@@ -90,8 +90,6 @@ def play_synth(word: str, notes: Sequence[Note], seconds: float, rng: np.random.
     """A subtractive synthesizer: ``synth_bass sub_bass synth_lead synth_pad synth_pluck``; (2, frames)."""
     shape = float(rng.uniform(0.9, 2.0))
     odd_only = rng.random() < 0.3
-    if word != "synth_bass" and rng.random() < 0.12:  # a plain sine
-        shape, odd_only = 6.0, False
     if word == "sub_bass":
         shape, odd_only = float(rng.uniform(2.5, 6.0)), False
     cutoff_hz = {
