@@ -44,7 +44,7 @@ def _table(songs: list[TrainingSong]) -> dict[str, float]:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_each_step_of_the_ladder_lowers_the_error(seed):
     table = _table(_songs(seed, (0.97, 0.995), 0.5, 2.5))
-    assert 0.060 < table["mean"] < 0.085
+    assert 0.05 < table["mean"] < 0.10  # 0.071 to 0.074 over all 24
     assert table["regression"] < 0.95 * table["mean"]
     assert table["regression smoothed"] < 0.95 * table["regression"]
     assert table["system filter"] < 0.95 * table["regression smoothed"]
