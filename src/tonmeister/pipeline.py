@@ -12,8 +12,7 @@ from pathlib import Path
 
 from tonmeister.analysis import analyze
 from tonmeister.decisions import USER, Decision
-from tonmeister.engines import load_engine
-from tonmeister.engines.base import ReportingEngine, decide_with, split_options
+from tonmeister.engines.base import decide_in_turn, split_options
 from tonmeister.errors import BadInputError
 from tonmeister.features import MultitrackFeatures
 from tonmeister.finish import Finished, finish
@@ -137,11 +136,8 @@ def decide(
     decisions: list[Decision] = list(_kept(base, locks))
     decisions += lock_decisions((*multitrack.locks, *locks), (*multitrack.names, *_made_strips(base)))
     settled = (*decisions, *fixed_controls(moves, multitrack.names))
-    told: list[str] = []
-    for name in names:
-        engine_of_turn = load_engine(name, per_engine[name], seed=seed)
-        decisions += decide_with(engine_of_turn, multitrack, features, settled, tuple(decisions))
-        told += engine_of_turn.notes if isinstance(engine_of_turn, ReportingEngine) else ()
+    made, told = decide_in_turn(names, per_engine, multitrack, features, settled=settled, seed=seed)
+    decisions += made
     target = target or parse_target(DEFAULT_TARGET)
     plan = MixPlan.of(
         decisions,

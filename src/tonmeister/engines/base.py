@@ -247,6 +247,28 @@ def load_engine(name: str, options: Mapping[str, str] | None = None, *, seed: in
     return cast(MixEngine, cls(_parse_options(name, cls.Options, options or {}), seed=seed))
 
 
+def decide_in_turn(
+    names: Sequence[str],
+    options: Mapping[str, Mapping[str, str]],
+    multitrack: Multitrack,
+    features: MultitrackFeatures,
+    *,
+    settled: Sequence[Decision] = (),
+    seed: int = 0,
+) -> tuple[list[Decision], list[str]]:
+    """What the engines `names` decide one after the other, each knowing those before it; and what they tell.
+
+    `options` are per engine, as text; `settled` is what a person decided or locked before.
+    """
+    decisions: list[Decision] = []
+    told: list[str] = []
+    for name in names:
+        engine = load_engine(name, options.get(name), seed=seed)
+        decisions += decide_with(engine, multitrack, features, settled, tuple(decisions))
+        told += engine.notes if isinstance(engine, ReportingEngine) else ()
+    return decisions, told
+
+
 def option_help(name: str) -> list[tuple[str, str, str]]:
     """(option, default, help) for each option of an engine."""
     path = ENGINES[name].options if name in ENGINES else None

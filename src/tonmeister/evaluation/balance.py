@@ -26,7 +26,7 @@ from typing import Any, Final
 import numpy as np
 
 from tonmeister.analysis import analyze
-from tonmeister.engines import load_engine
+from tonmeister.engines.base import decide_in_turn
 from tonmeister.errors import BadInputError
 from tonmeister.evaluation.balance_store import (
     ScoreStore,
@@ -221,13 +221,7 @@ def _song_scores(
     records = [TrackRecord(t.name, t.file, t.instrument, t.role) for t in song.multitrack.tracks]
     plans = {
         name: MixPlan.of(
-            [
-                decision
-                for part in name.split("+")
-                for decision in load_engine(part, options.get(part), seed=seed).decide(
-                    song.multitrack, features
-                )
-            ],
+            decide_in_turn(name.split("+"), options, song.multitrack, features, seed=seed)[0],
             title=song.name,
             sample_rate=song.multitrack.sample_rate,
             tracks=records,

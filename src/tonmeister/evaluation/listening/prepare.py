@@ -24,7 +24,7 @@ import numpy as np
 from tonmeister.analysis import analyze
 from tonmeister.audio import Audio, read_audio
 from tonmeister.audio_output import check_writable, write_audio
-from tonmeister.engines import load_engine
+from tonmeister.engines.base import decide_in_turn
 from tonmeister.errors import BadInputError
 from tonmeister.evaluation.listening.criteria import DEFAULT_CRITERION, criterion
 from tonmeister.evaluation.listening.excerpts import (
@@ -266,13 +266,9 @@ def _excerpt(song: TestSong, features: MultitrackFeatures, settings: Settings) -
 
 def _plan(multitrack: Multitrack, features: MultitrackFeatures, engine: str, settings: Settings) -> MixPlan:
     """What one engine decides, or several joined by ``+`` in turn."""
-    decisions = [
-        decision
-        for part in engine.split("+")
-        for decision in load_engine(part, settings.options.get(part), seed=settings.seed).decide(
-            multitrack, features
-        )
-    ]
+    decisions, _ = decide_in_turn(
+        engine.split("+"), settings.options, multitrack, features, seed=settings.seed
+    )
     return plain_plan(multitrack).with_decisions(decisions)
 
 
