@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["FRAME_HOP_S", "FRAME_WINDOW_S", "HOP_S", "CrossPower", "MicrophonePair", "MultitrackFeatures", "TrackFeatures"]
+__all__ = [
+    "FRAME_HOP_S",
+    "FRAME_WINDOW_S",
+    "HOP_S",
+    "CrossPower",
+    "MicrophonePair",
+    "MultitrackFeatures",
+    "TrackFeatures",
+]
 
 HOP_S = 0.01
 """Hop of the short-time level series, seconds."""

@@ -29,7 +29,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "evaluate": ("tonmeister.cli.evaluate", "how good is a mix, an engine, a separation, an alignment"),
     "unmix": ("tonmeister.cli.unmix", "find the faders and pans of a finished mix"),
     "live": ("tonmeister.cli.live", "mix a running performance, or play files through the same desk"),
-    "learn-effect": ("tonmeister.cli.learn_effect", "learn what a device does from a recording before and behind it"),
+    "learn-effect": (
+        "tonmeister.cli.learn_effect",
+        "learn what a device does from a recording before and behind it",
+    ),
     "apply-effect": ("tonmeister.cli.apply_effect", "send a file through a learned effect"),
     "train": ("tonmeister.cli.train", "make what models learn from, and train them"),
     "rules": ("tonmeister.cli.rules", "what an engine knows, and whether a plan obeys it"),

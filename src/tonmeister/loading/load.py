@@ -43,9 +43,7 @@ def load_multitrack(folder: Path, *, recursive: bool = False, sample_rate: int |
     return _assemble(findings, config, sample_rate, title=title, folder=folder)
 
 
-def load_files(
-    paths: Sequence[Path], *, sample_rate: int | None = None, title: str = "live"
-) -> Multitrack:
+def load_files(paths: Sequence[Path], *, sample_rate: int | None = None, title: str = "live") -> Multitrack:
     """The tracks of some files named one by one, in that order; as `load_multitrack` otherwise."""
     entries = [entry for path in paths for entry in stream_entries(probe(path), file=path.name)]
     return _assemble(Findings(tuple(entries), ()), FolderConfig(), sample_rate, title=title, folder=None)
