@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tonmeister.engines.dynamical.state_space import StateSpace, filtered, smoothed
+from tonmeister.engines.dynamical.state_space import filtered, smoothed
 from tonmeister.training.dynamical.learning import (
     TrainingSong,
     exponentially_smoothed,
@@ -22,7 +22,7 @@ from tonmeister.training.dynamical.learning import (
 )
 from tonmeister.units import DoubleArray
 
-__all__ = ["ESTIMATORS", "Improved", "Scaling", "errors", "forecasts", "leave_one_out", "learn_joint"]
+__all__ = ["ESTIMATORS", "Improved", "Scaling", "errors", "forecasts", "leave_one_out"]
 
 ESTIMATORS: Final[Mapping[str, str]] = {
     "mean": "mean of the training songs",
@@ -68,12 +68,6 @@ class Scaling:
 def _column_means(values: DoubleArray) -> DoubleArray:
     counts = np.isfinite(values).sum(0)
     return np.where(counts > 0, np.nansum(values, axis=0) / np.maximum(counts, 1), 0.0)
-
-
-def learn_joint(songs: Sequence[TrainingSong]) -> tuple[StateSpace, Scaling]:
-    """Scale the songs and learn one system for all groups."""
-    scaling = Scaling.of(songs)
-    return learn_state_space([scaling.applied(s) for s in songs]), scaling
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from tonmeister.training.dynamical.learning import (
 )
 from tonmeister.units import DoubleArray
 
-__all__ = ["Choice", "Learned", "chosen", "learn", "learning_curve", "selected_features", "write_model"]
+__all__ = ["Choice", "Learned", "chosen", "learn", "learning_curve", "write_model"]
 
 LAYOUTS: Final[tuple[Layout, ...]] = ("own", "ratio", "own+others")
 RIDGES: Final = (0.03, 0.1, 0.3)
@@ -167,32 +167,6 @@ def learning_curve(
         table = errors(tests, found)
         rows.append((count, float(np.nanmean(table["mean"])), float(np.nanmean(table[name]))))
     return rows
-
-
-def selected_features(songs: Sequence[TrainingSong], group: int, *, most: int = 6) -> list[tuple[int, float]]:
-    """Greedy forward selection for one group: (feature, error with it, dB squared), by leaving one song out.
-
-    Regression stands for the system here: it is the same information without memory, and a hundred times cheaper.
-    """
-    picked: list[tuple[int, float]] = []
-    rest = list(range(songs[0].features.shape[1]))
-    while rest and len(picked) < most:
-        scores = [(_subset_error(songs, group, [f for f, _ in picked] + [f]), f) for f in rest]
-        error, feature = min(scores)
-        if picked and error >= picked[-1][1]:
-            break
-        picked.append((feature, error))
-        rest.remove(feature)
-    return picked
-
-
-def _subset_error(songs: Sequence[TrainingSong], group: int, features: Sequence[int]) -> float:
-    parts = [TrainingSong(s.title, s.weights[:, [group]], s.features[:, features], s.artist) for s in songs]
-    squares = []
-    for i, part in enumerate(parts):
-        fit = learn_regression([p for j, p in enumerate(parts) if j != i])
-        squares.append((fit.predict(part.features) - part.weights) ** 2)
-    return float(np.nanmean(np.concatenate(squares)))
 
 
 def write_model(
