@@ -16,6 +16,7 @@ from tonmeister.engines.base import decide_in_turn, split_options
 from tonmeister.errors import BadInputError
 from tonmeister.features import MultitrackFeatures
 from tonmeister.finish import Finished, finish
+from tonmeister.hearing import TrackEar
 from tonmeister.identification.identify import identified, settled
 from tonmeister.loading import load_multitrack
 from tonmeister.moves import Move, apply_moves, fixed_controls, lock_decisions
@@ -136,7 +137,8 @@ def decide(
     decisions: list[Decision] = list(_kept(base, locks))
     decisions += lock_decisions((*multitrack.locks, *locks), (*multitrack.names, *_made_strips(base)))
     settled = (*decisions, *fixed_controls(moves, multitrack.names))
-    made, told = decide_in_turn(names, per_engine, multitrack, features, settled=settled, seed=seed)
+    ear = TrackEar(multitrack, features)
+    made, told = decide_in_turn(names, per_engine, multitrack, features, settled=settled, seed=seed, ear=ear)
     decisions += made
     target = target or parse_target(DEFAULT_TARGET)
     plan = MixPlan.of(

@@ -19,8 +19,9 @@ from tonmeister.errors import BadInputError, MissingExtraError, nearest
 from tonmeister.vocabulary import SWITCH_WORDS
 
 if TYPE_CHECKING:
+    from tonmeister.audio import Audio
     from tonmeister.decisions import Decision
-    from tonmeister.features import MultitrackFeatures
+    from tonmeister.features import MultitrackFeatures, TrackFeatures
     from tonmeister.multitrack import Multitrack
     from tonmeister.plan import MixPlan
 
@@ -61,6 +62,24 @@ class FollowingEngine(Protocol):
     def decide_after(
         self, multitrack: Multitrack, features: MultitrackFeatures, earlier: Iterable[Decision]
     ) -> Iterable[Decision]: ...
+
+
+class Ear(Protocol):
+    """What an engine may hear of the tracks; handed in from above, where files are opened."""
+
+    def excerpt(self, track: str, duration_s: float) -> Audio:
+        """The loudest part of a track, at most `duration_s` long, at the song's rate; empty when it is silent."""
+
+    def measure(self, audio: Audio) -> TrackFeatures:
+        """What `audio` measures, by the same means as the tracks were."""
+
+
+@runtime_checkable
+class ListeningEngine(Protocol):
+    """An engine that wants to hear parts of the tracks, beyond what was measured of them."""
+
+    def listen(self, ear: Ear) -> None:
+        """Told before it decides; the ear stays good until then."""
 
 
 def decide_with(
@@ -255,15 +274,19 @@ def decide_in_turn(
     *,
     settled: Sequence[Decision] = (),
     seed: int = 0,
+    ear: Ear | None = None,
 ) -> tuple[list[Decision], list[str]]:
     """What the engines `names` decide one after the other, each knowing those before it; and what they tell.
 
-    `options` are per engine, as text; `settled` is what a person decided or locked before.
+    `options` are per engine, as text; `settled` is what a person decided or locked before; `ear` is for engines that
+    listen.
     """
     decisions: list[Decision] = []
     told: list[str] = []
     for name in names:
         engine = load_engine(name, options.get(name), seed=seed)
+        if ear is not None and isinstance(engine, ListeningEngine):
+            engine.listen(ear)
         decisions += decide_with(engine, multitrack, features, settled, tuple(decisions))
         told += engine.notes if isinstance(engine, ReportingEngine) else ()
     return decisions, told

@@ -36,6 +36,7 @@ from tonmeister.evaluation.balance_store import (
 )
 from tonmeister.evaluation.levels import Levels, engine_levels
 from tonmeister.evaluation.songs import Song
+from tonmeister.hearing import TrackEar
 from tonmeister.identification.identify import settled
 from tonmeister.plan import MixPlan, TrackRecord
 from tonmeister.units import DoubleArray
@@ -218,10 +219,11 @@ def _song_scores(
 ) -> dict[str, BalanceScore]:
     multitrack, features = settled(song.multitrack, analyze(song.multitrack))
     song = dataclasses.replace(song, multitrack=multitrack)
+    ear = TrackEar(multitrack, features)
     records = [TrackRecord(t.name, t.file, t.instrument, t.role) for t in song.multitrack.tracks]
     plans = {
         name: MixPlan.of(
-            decide_in_turn(name.split("+"), options, song.multitrack, features, seed=seed)[0],
+            decide_in_turn(name.split("+"), options, song.multitrack, features, seed=seed, ear=ear)[0],
             title=song.name,
             sample_rate=song.multitrack.sample_rate,
             tracks=records,

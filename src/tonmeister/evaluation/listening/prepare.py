@@ -266,8 +266,9 @@ def _excerpt(song: TestSong, features: MultitrackFeatures, settings: Settings) -
 
 def _plan(multitrack: Multitrack, features: MultitrackFeatures, engine: str, settings: Settings) -> MixPlan:
     """What one engine decides, or several joined by ``+`` in turn."""
+    ear = TrackEar(multitrack, features)
     decisions, _ = decide_in_turn(
-        engine.split("+"), settings.options, multitrack, features, seed=settings.seed
+        engine.split("+"), settings.options, multitrack, features, seed=settings.seed, ear=ear
     )
     return plain_plan(multitrack).with_decisions(decisions)
 

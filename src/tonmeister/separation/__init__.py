@@ -1,0 +1,1 @@
+"""A finished recording becomes a multitrack again: tracks and a residual that add up to the input."""
