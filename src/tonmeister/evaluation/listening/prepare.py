@@ -50,6 +50,7 @@ from tonmeister.evaluation.listening.songs import (
 )
 from tonmeister.evaluation.listening.webmushra import write_webmushra
 from tonmeister.features import MultitrackFeatures
+from tonmeister.hearing import TrackEar
 from tonmeister.multitrack import Multitrack
 from tonmeister.plan import MixPlan
 from tonmeister.render import Section
