@@ -70,7 +70,9 @@ class CellMeter:
     def cells(self) -> DoubleArray:
         """All cells, the last perhaps not full; shape (cells, channels, 4)."""
         last = [self._partial[None].copy()] if self.position else []
-        return np.concatenate([np.zeros((0, self.channels, CELL_VALUES)), *self._cells, *last])
+        cells = np.concatenate([np.zeros((0, self.channels, CELL_VALUES)), *self._cells, *last])
+        self._cells = [cells[: len(cells) - len(last)]]  # a view: the series is held once
+        return cells
 
     def products(self) -> DoubleArray:
         """Left times right, summed per cell; shape (cells,), zero unless stereo."""

@@ -28,6 +28,8 @@ THRESHOLD_DB: Final = 3.0
 NEIGHBOUR_CELLS: Final = 3
 MEDIAN_CELLS: Final = 21
 SEPARATION_CELLS: Final = 5
+CELLS_AT_ONCE: Final = 6000
+"""A minute: what is computed of an hour's cells takes the memory of a minute's."""
 
 
 class BandEnergies:
@@ -53,7 +55,9 @@ class BandEnergies:
     def finish(self) -> DoubleArray:
         """All energies; shape (cells, 4)."""
         last = [self._partial.sum(0)[None]] if self._position else []
-        return np.concatenate([np.zeros((0, BANDS)), *self._cells, *last])
+        cells = np.concatenate([np.zeros((0, BANDS)), *self._cells, *last])
+        self._cells = [cells[: len(cells) - len(last)]]  # a view: the series is held once
+        return cells
 
 
 def _low_pass(frequency_hz: float, sample_rate: int) -> tuple[float, ...]:
@@ -71,13 +75,16 @@ def onset_strength_db(energies: DoubleArray) -> DoubleArray:
     if not cells or loudest.max() <= 0:
         return np.zeros(cells)
     floor = loudest.max() * 10 ** (FLOOR_DB / 10)
-    level = 10 * np.log10(energies + floor)
-    silence = np.full((PAST_CELLS, bands), 10 * np.log10(floor))
-    past = np.concatenate((silence, level))
-    window = np.lib.stride_tricks.sliding_window_view(past, PAST_CELLS, axis=0)[:cells]
-    rises = np.maximum(level - window.max(axis=-1), 0.0)
     weights = 10 * np.log10(loudest / floor + 1)
-    return np.asarray((rises * weights).sum(axis=1) / weights.sum())
+    strength = np.zeros(cells)
+    for start in range(0, cells, CELLS_AT_ONCE):
+        level = 10 * np.log10(energies[max(start - PAST_CELLS, 0) : start + CELLS_AT_ONCE] + floor)
+        before = np.full((max(PAST_CELLS - start, 0), bands), 10 * np.log10(floor))
+        past = np.concatenate((before, level))
+        window = np.lib.stride_tricks.sliding_window_view(past, PAST_CELLS, axis=0)[:-1]
+        rises = np.maximum(past[PAST_CELLS:] - window.max(axis=-1), 0.0)
+        strength[start : start + CELLS_AT_ONCE] = (rises * weights).sum(axis=1) / weights.sum()
+    return strength
 
 
 def pick_onsets(strength: DoubleArray) -> FloatArray:
@@ -86,11 +93,16 @@ def pick_onsets(strength: DoubleArray) -> FloatArray:
         return np.zeros(0, np.float32)
     neighbourhood = np.pad(strength, NEIGHBOUR_CELLS)
     highest = np.lib.stride_tricks.sliding_window_view(neighbourhood, 2 * NEIGHBOUR_CELLS + 1).max(-1)
-    around = np.pad(strength, MEDIAN_CELLS // 2)
-    typical = np.median(np.lib.stride_tricks.sliding_window_view(around, MEDIAN_CELLS), axis=-1)
-    peaks = np.flatnonzero((strength >= highest) & (strength > typical + THRESHOLD_DB))
+    peaks = np.flatnonzero((strength >= highest) & (strength > _moving_median(strength) + THRESHOLD_DB))
     kept: list[int] = []
     for peak in peaks:
         if not kept or peak - kept[-1] >= SEPARATION_CELLS:
             kept.append(int(peak))
     return np.array(kept, np.float32) / np.float32(CELLS_PER_S)
+
+
+def _moving_median(strength: DoubleArray) -> DoubleArray:
+    """Median of the `MEDIAN_CELLS` around each cell; what lies outside counts as 0."""
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(strength, MEDIAN_CELLS // 2), MEDIAN_CELLS)
+    starts = range(0, len(strength), CELLS_AT_ONCE)
+    return np.concatenate([np.median(around[at : at + CELLS_AT_ONCE], axis=-1) for at in starts])

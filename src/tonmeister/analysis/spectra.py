@@ -16,6 +16,9 @@ from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["SpectrumMeter", "average"]
 
+_COLUMNS_AT_ONCE = 8
+"""The series of an hour is large: its float64 products are formed a few bands at a time."""
+
 
 class SpectrumMeter:
     """Collects a row of band powers (66) and of shape (5) per hop; without `series` only the mean powers."""
@@ -56,8 +59,11 @@ class SpectrumMeter:
         # after this the last frame's second half is silence
         missing = -self._pending.shape[1] % self.hop + self.hop
         self.update(np.zeros((len(self._pending), missing), np.float32))
-        empty = np.zeros((0, BANDS), np.float32), np.zeros((0, SHAPES), np.float32)
-        return np.concatenate([empty[0], *self._bands]), np.concatenate([empty[1], *self._shapes])
+        bands = np.concatenate([np.zeros((0, BANDS), np.float32), *self._bands])
+        self._bands.clear()  # the series is held once
+        shapes = np.concatenate([np.zeros((0, SHAPES), np.float32), *self._shapes])
+        self._shapes.clear()
+        return bands, shapes
 
     def _describe(self, signal: FloatArray) -> None:
         frames = signal.shape[1] // self.hop - 1
@@ -88,4 +94,8 @@ class SpectrumMeter:
 def average(rows: FloatArray, weights: DoubleArray) -> DoubleArray:
     """Weighted mean of rows; zeros when no row has weight."""
     total = float(weights.sum())
-    return (weights[:, None] * rows).sum(0) / total if total > 0 else np.zeros(rows.shape[1])
+    if total <= 0:
+        return np.zeros(rows.shape[1])
+    few = range(0, rows.shape[1], _COLUMNS_AT_ONCE)
+    sums = [(weights[:, None] * rows[:, at : at + _COLUMNS_AT_ONCE]).sum(0) for at in few]
+    return np.asarray(np.concatenate(sums) / total)

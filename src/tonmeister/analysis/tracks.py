@@ -193,14 +193,16 @@ def band_frames(powers: FloatArray, hop_s: float) -> FloatArray:
 
     Window i covers [i hop, i hop + window); row k of `powers` stands at k `hop_s`. A shorter song has one window.
     """
-    totals = np.concatenate((np.zeros((1, powers.shape[1])), np.cumsum(powers, axis=0, dtype=np.float64)))
     windows = max(1, int((len(powers) * hop_s - FRAME_WINDOW_S) / FRAME_HOP_S) + 1)
     starts_s = np.arange(windows) * FRAME_HOP_S
     first = np.minimum(np.ceil(starts_s / hop_s - 1e-9).astype(int), max(len(powers) - 1, 0))
     last = np.minimum(np.ceil((starts_s + FRAME_WINDOW_S) / hop_s - 1e-9).astype(int), len(powers))
     counts = np.maximum(last - first, 1)
-    means = np.maximum((totals[last] - totals[first]) / counts[:, None], 0.0)
-    return np.asarray(means, dtype=np.float32)
+    means = np.zeros((windows, powers.shape[1]), np.float32)
+    for band, series in enumerate(powers.T):  # one by one: the float64 sums of an hour are large
+        totals = np.concatenate(([0.0], np.cumsum(series, dtype=np.float64)))
+        means[:, band] = np.maximum((totals[last] - totals[first]) / counts, 0.0)
+    return means
 
 
 def frame_weights(gate: BoolArray, hop_s: float, count: int) -> DoubleArray:
