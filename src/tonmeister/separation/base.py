@@ -17,7 +17,15 @@ from tonmeister.audio import Audio
 from tonmeister.multitrack import Multitrack
 from tonmeister.units import FloatArray
 
-__all__ = ["RESIDUAL", "Framing", "MaskEstimator", "Separator", "Spectrum", "WaveEstimator"]
+__all__ = [
+    "RESIDUAL",
+    "BlockMaskEstimator",
+    "Framing",
+    "MaskEstimator",
+    "Separator",
+    "Spectrum",
+    "WaveEstimator",
+]
 
 RESIDUAL = "residual"
 """Name of the track with what belongs to no other."""
@@ -44,8 +52,12 @@ class Framing:
         return self.fft_frames // 2 + 1
 
 
+@runtime_checkable
 class MaskEstimator(Protocol):
-    """Says of every bin how much of it belongs to each track."""
+    """Says of every bin how much of it belongs to each track.
+
+    It hears one or two channels: of recordings with more, their stereo downmix.
+    """
 
     @property
     def tracks(self) -> tuple[str, ...]:
@@ -62,6 +74,16 @@ class MaskEstimator(Protocol):
         """Gains of shape (tracks, channels or 1, bins, frames), finite, 0 to 1; may use every frame given."""
 
 
+@runtime_checkable
+class BlockMaskEstimator(MaskEstimator, Protocol):
+    """A mask estimator that learns from all frames it is given: it gets blocks, and their masks are cross-faded."""
+
+    @property
+    def block_frames(self) -> int:
+        """How many frames a block has; the next begins in its middle, and the last may be shorter."""
+
+
+@runtime_checkable
 class WaveEstimator(Protocol):
     """Gives the tracks' waveforms themselves, segment by segment."""
 
@@ -73,7 +95,7 @@ class WaveEstimator(Protocol):
 
     @property
     def channels(self) -> int:
-        """How many channels it wants; other recordings are brought to that."""
+        """How many channels it wants, 1 or 2; other recordings are brought to that."""
 
     @property
     def segment_frames(self) -> int:
