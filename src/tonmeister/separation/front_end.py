@@ -1,6 +1,6 @@
-"""What a network hears of a spectrum, in training and at run time alike: band powers on a logarithmic scale.
+"""What a network hears of a spectrum, in training and at run time alike: the powers of bands.
 
-    E(b,t) = sum_k P(b,k) |X(k,t)|^2 / g^2        feature = log10(max(E, 1e-10))
+    E(b,t) = sum_k P(b,k) |X(k,t)|^2 / g^2
 
 g is what a sine of full scale gives (half the sum of the window), so 0 is full scale and -10 is 100 dB below it. Of a
 stereo recording the louder channel of each bin is heard, or the middle; masks hold for both channels.
@@ -19,7 +19,7 @@ from tonmeister.separation.bands import pooling, unpooling
 from tonmeister.separation.base import Framing, Spectrum
 from tonmeister.units import FloatArray
 
-__all__ = ["FLOOR", "FrontEnd"]
+__all__ = ["FLOOR", "FrontEnd", "scaled"]
 
 FLOOR: Final = 1e-10
 """Powers below are silence: 100 dB below full scale."""
@@ -41,14 +41,6 @@ class FrontEnd:
         squared = squared if self.channels == "mid" else squared.max(axis=0)
         scaled = squared.T * np.float32(self._full_scale**-2)
         return np.asarray(scaled if self._is_plain else scaled @ self._pooling.T, np.float32)
-
-    def log_power(self, spectrum: Spectrum) -> FloatArray:
-        """The features (frames, bands)."""
-        return np.log10(np.maximum(self.power(spectrum), np.float32(FLOOR)))
-
-    def magnitude(self, spectrum: Spectrum) -> FloatArray:
-        """Square root of the powers (frames, bands)."""
-        return np.sqrt(self.power(spectrum))
 
     def spread(self, masks: FloatArray) -> FloatArray:
         """Masks of bands (..., frames, bands) for bins: (..., bins, frames)."""
@@ -107,3 +99,16 @@ class FrontEnd:
     @property
     def _unpooling(self) -> FloatArray:
         return unpooling(self.bands, self.framing.bins, self._rate)
+
+
+def scaled(power: FloatArray, feature: str, mean: FloatArray, deviation: FloatArray) -> FloatArray:
+    """What a network is shown of band powers (n, frames, bands), with numbers from its training, never from the song.
+
+    ``log``: (log10 power - mean) / deviation, per band. ``magnitude``: magnitude / deviation. ``relative``: magnitude
+    over the root mean square of the patch.
+    """
+    if feature == "log":
+        return np.asarray((np.log10(np.maximum(power, np.float32(FLOOR))) - mean) / deviation, np.float32)
+    if feature == "relative":
+        deviation = np.sqrt(power.mean((1, 2), keepdims=True)) + np.float32(FLOOR)
+    return np.asarray(np.sqrt(power) / deviation, np.float32)

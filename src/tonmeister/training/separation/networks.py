@@ -10,6 +10,7 @@ Nothing here is allocated: the paper's Deep Karaoke has 840 million weights.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -87,7 +88,7 @@ def web_remix(bins: int) -> Layers:
 def mask_network(inputs: int, outputs: int, hidden: int) -> Layers:
     """Some frames in, masks of the middle one out."""
     widths = (inputs, hidden, hidden, hidden)
-    rectified = tuple(Dense(a, b, "relu") for a, b in zip(widths, widths[1:], strict=False))
+    rectified = tuple(Dense(a, b, "relu") for a, b in itertools.pairwise(widths))
     return (*rectified, Dense(hidden, outputs, "sigmoid"))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tonmeister.separation.front_end import FLOOR
+from tonmeister.separation.front_end import FLOOR, scaled
 from tonmeister.training.separation.mixtures import Heard
 from tonmeister.units import FloatArray
 
@@ -21,7 +21,11 @@ _DB: Final = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """How features are scaled: (log10 power - mean) / deviation per band, or magnitude / largest; never by the song."""
+    """How features are scaled; never by the song.
+
+    ``log``: (log10 power - mean) / deviation per band. ``magnitude``: magnitude / largest of all that is learned from.
+    ``relative``: magnitude / root mean square of the patch.
+    """
 
     feature: str
     mean: FloatArray
@@ -31,18 +35,15 @@ class Scaling:
     def of(cls, heard: Heard, feature: str) -> Scaling:
         """From all that is learned from."""
         bands = heard.mixture.shape[1]
-        if feature == "magnitude":
-            largest = float(10.0 ** (float(heard.mixture.max()) / 2))
+        if feature != "log":
+            largest = float(10.0 ** (float(heard.mixture.max()) / 2)) if feature == "magnitude" else 1.0
             return cls(feature, np.zeros(bands, np.float32), np.full(bands, largest, np.float32))
         log = np.maximum(heard.mixture.astype(np.float32), np.log10(FLOOR))
         return cls(feature, log.mean(0), np.maximum(log.std(0), 1e-3).astype(np.float32))
 
     def __call__(self, log_power: FloatArray) -> FloatArray:
-        """Features of log10 powers (..., bands)."""
-        if self.feature == "magnitude":
-            return np.asarray(10.0 ** (log_power / 2) / self.deviation, np.float32)
-        floored = np.maximum(log_power, np.float32(np.log10(FLOOR)))
-        return np.asarray((floored - self.mean) / self.deviation, np.float32)
+        """Features of log10 powers (n, frames, bands)."""
+        return scaled(10.0**log_power, self.feature, self.mean, self.deviation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,20 +66,22 @@ class Patches:
     scaling: Scaling
     middle: bool = False
 
-    def batches(
-        self, count: int, batch: int, rng: np.random.Generator, *, gain_db: float
-    ) -> Iterator[Batch]:
+    def batches(self, count: int, batch: int, rng: np.random.Generator, *, gain_db: float) -> Iterator[Batch]:
         """`count` patches from random places."""
         places = self.heard.length - self.frames + 1
         for first in range(0, count, batch):
             n = min(batch, count - first)
-            starts = rng.integers(self.heard.examples, size=n) * self.heard.length + rng.integers(places, size=n)
+            starts = rng.integers(self.heard.examples, size=n) * self.heard.length + rng.integers(
+                places, size=n
+            )
             yield self._batch(starts, rng.uniform(-gain_db, gain_db, (n, 1, 1)).astype(np.float32))
 
     def evenly(self, count: int, batch: int) -> Iterator[Batch]:
         """About `count` patches at equal distances, as loud as they are."""
         places = self.heard.length - self.frames + 1
-        starts = np.concatenate([e * self.heard.length + np.arange(places) for e in range(self.heard.examples)])
+        starts = np.concatenate(
+            [e * self.heard.length + np.arange(places) for e in range(self.heard.examples)]
+        )
         chosen = starts[:: max(1, len(starts) // count)]
         for first in range(0, len(chosen), batch):
             yield self._batch(chosen[first : first + batch], np.float32(0.0))

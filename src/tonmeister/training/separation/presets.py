@@ -26,7 +26,7 @@ from tonmeister.training.separation.stems import RATE_HZ, STEMS
 
 __all__ = ["NETWORKS", "PRESETS", "TARGETS", "Learning", "Preset", "preset"]
 
-Feature = Literal["log", "magnitude"]
+Feature = Literal["log", "magnitude", "relative"]
 Network = Literal["deep-remix", "web-remix", "ensemble", "fcn"]
 NETWORKS: Final = ("deep-remix", "web-remix", "ensemble", "fcn")
 
@@ -92,7 +92,9 @@ def _web_remix(name: str, feature: Feature, learning: Learning) -> Preset:
     )  # fmt: skip
 
 
-def _ensemble(name: str, bands: int, frames: int, hidden: int, feature: Feature, learning: Learning) -> Preset:
+def _ensemble(
+    name: str, bands: int, frames: int, hidden: int, feature: Feature, learning: Learning
+) -> Preset:
     net = mask_network(bands * frames, len(STEMS) * bands, hidden)
     return Preset(
         "ensemble", name, FrontEnd(_LONG, bands), frames, (net,) * len(TARGETS), STEMS, feature, learning,
@@ -100,9 +102,11 @@ def _ensemble(name: str, bands: int, frames: int, hidden: int, feature: Feature,
     )  # fmt: skip
 
 
-def _fcn(name: str, bands: int, filters: tuple[tuple[int, int, int], ...], learning: Learning) -> Preset:
+def _fcn(
+    name: str, bands: int, filters: tuple[tuple[int, int, int], ...], feature: Feature, learning: Learning
+) -> Preset:
     return Preset(
-        "fcn", name, FrontEnd(_LONG, bands), 15, (fully_convolutional(filters),), ("vocals",), "magnitude", learning
+        "fcn", name, FrontEnd(_LONG, bands), 15, (fully_convolutional(filters),), ("vocals",), feature, learning
     )  # fmt: skip
 
 
@@ -123,8 +127,8 @@ _ALL: Final = (
         Learning("four-masks", sweeps=25, patches=300_000, gain_db=0.0, energy_power=0.0),
     ),
     _ensemble("small", 256, 5, 512, "log", Learning("four-masks", sweeps=10, patches=60_000)),
-    _fcn("paper", 1025, FCN_PAPER, Learning("magnitude", rate=1e-4, sweeps=25, patches=15_000)),
-    _fcn("small", 128, FCN_SMALL, Learning("magnitude", sweeps=25, patches=4_000)),
+    _fcn("paper", 1025, FCN_PAPER, "magnitude", Learning("magnitude", rate=1e-4, sweeps=25, patches=15_000)),
+    _fcn("small", 128, FCN_SMALL, "relative", Learning("magnitude", sweeps=25, patches=4_000)),
 )  # fmt: skip
 
 PRESETS: Final[Mapping[tuple[str, str], Preset]] = {(p.network, p.name): p for p in _ALL}
