@@ -27,6 +27,14 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
         "tonmeister.cli.train_dynamical",
         "learn moving faders from songs and their mixes",
     ),
+    "predict": (
+        "tonmeister.cli.train_predict",
+        "teach the engine predict where controls belong",
+    ),
+    "bases": (
+        "tonmeister.cli.train_bases",
+        "learn spectral patches of stems for the separator nmf",
+    ),
     "expert": (
         "tonmeister.cli.train_expert",
         "teach the engine expert what an engineer's hands did",

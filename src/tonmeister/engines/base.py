@@ -236,6 +236,12 @@ ENGINES: Final[Mapping[str, EngineInfo]] = {
         "Scott, Prockup, Schmidt & Kim, SMC 2011",
         causal=True,
     ),
+    "predict": EngineInfo(
+        "tonmeister.engines.predict.engine:PredictEngine",
+        "tonmeister.engines.predict.options:PredictOptions",
+        "a set network that has seen many consoles says where the controls belong, and how sure it is",
+        "Zaheer et al., NeurIPS 2017; Steinmetz et al., ICASSP 2021",
+    ),
     "sum": EngineInfo(
         "tonmeister.engines.baselines:SumEngine",
         "tonmeister.engines.baseline_options:SumOptions",

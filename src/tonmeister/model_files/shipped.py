@@ -15,6 +15,7 @@ SHIPPED: Final[dict[str, str]] = {
     "dynamical": "how the gains of instrument groups move with the sound of all tracks",
     "identifier": "what instrument a track is, from its sound",
     "identifier-baseline": "the baseline of instrument identification",
+    "predict": "where a track's console controls belong, from what it and the others measure",
 }
 """Name of the files in ``models/`` without ending -> what the model is for."""
 

@@ -103,6 +103,16 @@ class Desk:
         return self._plan([*inserts, *self._pans(), *self._faders(levels, series)])
 
     @cached_property
+    def settings(self) -> tuple[Decision, ...]:
+        """Inserts and pans: what is settled before any strip has run."""
+        return (*self._inserts(), *self._pans())
+
+    @cached_property
+    def targets_lu(self) -> Mapping[str, float]:
+        """How loud each track is to be in the mix, against the lead voice."""
+        return {t.name: self._target(t) for t in self.tracks}
+
+    @cached_property
     def outputs(self) -> Mapping[str, FloatArray]:
         """Behind each strip's fader and pan, by track, as the renderer makes it; float32 (2, frames)."""
         return self._run(self.plan)
@@ -228,7 +238,7 @@ class Desk:
     def _faders(
         self, levels: Mapping[str, float | None], series: Mapping[str, DoubleArray]
     ) -> Iterator[Decision]:
-        targets = {t.name: self._target(t) for t in self.tracks if levels[t.name] is not None}
+        targets = {name: lu for name, lu in self.targets_lu.items() if levels[name] is not None}
         together = 10 * np.log10(sum(10 ** (lu / 10) for lu in targets.values())) if targets else 0.0
         shift = _table()["mix"]["lufs"] - together
         rides = self._rides(series) if self.moving else {}
