@@ -55,6 +55,7 @@ def _figures(show: Show, gauges: Gauges, moves: int, latency_frames: int) -> dic
         "over_deadline": gauges.over(1000.0 * show.block_frames / per_ms),
         "late_blocks": gauges.misses,
         "dropouts": gauges.dropouts,
+        "precedence": gauges.has_precedence,
         "desk_latency_ms": latency_frames / per_ms,
         "block_latency_ms": show.block_frames / per_ms,
         "device_latency_ms": gauges.device_latency_ms,

@@ -22,8 +22,9 @@ from tonmeister.live.core import LiveCore
 from tonmeister.live.devices import AudioDevice, CardSettings, DeviceLostError, FileDevice, SoundCard
 from tonmeister.live.inputs import file_multitrack
 from tonmeister.live.link import Gauges, Link, State
+from tonmeister.live.precedence import take_precedence
 from tonmeister.live.show import Show
-from tonmeister.live.sources import FileInputs
+from tonmeister.live.sources import FileInputs, ReadAhead
 from tonmeister.units import FloatArray
 
 __all__ = ["audio_main", "play", "warm_up"]
@@ -110,6 +111,7 @@ def _run(show: Show, link: Link, device: Mapping[str, Any], say: Say) -> None:
         gc.freeze()
         gc.disable()
         stack.callback(gc.enable)
+        link.gauges.has_precedence = take_precedence()
         play(timed(core, link.gauges), open_device, link.gauges, WallClock(), say)
 
 
@@ -119,7 +121,7 @@ def _opener(
     """Makes the device anew each time it is opened; files go on where they were."""
     if device["kind"] == "files":
         song = file_multitrack([Path(p) for p in device["paths"]], recursive=device["recursive"])
-        inputs = stack.enter_context(FileInputs(song))
+        inputs = stack.enter_context(ReadAhead(FileInputs(song)))
         files = FileDevice(
             inputs, show.block_frames, show.sample_rate, WallClock(),
             more_frames=core.latency_frames, fails_at=device.get("fails_at"),

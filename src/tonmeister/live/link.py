@@ -109,6 +109,15 @@ class Gauges:
         return int(self._counts[6])
 
     @property
+    def has_precedence(self) -> bool:
+        """Whether the system lets the audio side run before all other work."""
+        return bool(self._counts[7])
+
+    @has_precedence.setter
+    def has_precedence(self, granted: bool) -> None:
+        self._counts[7] = int(granted)
+
+    @property
     def device_latency_ms(self) -> float:
         """Of the sound card, in and out together; 0 for files."""
         return float(self._latency_ms[0])
