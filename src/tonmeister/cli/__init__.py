@@ -28,6 +28,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("tonmeister.cli.explain", "the plan in words: every move, its reason, its source"),
     "evaluate": ("tonmeister.cli.evaluate", "how good is a mix, an engine, a separation, an alignment"),
     "unmix": ("tonmeister.cli.unmix", "find the faders and pans of a finished mix"),
+    "separate": ("tonmeister.cli.separate", "take a finished recording apart into tracks that add up to it"),
+    "remix": ("tonmeister.cli.remix", "move the parts of a finished recording"),
     "live": ("tonmeister.cli.live", "mix a running performance, or play files through the same desk"),
     "learn-effect": (
         "tonmeister.cli.learn_effect",

@@ -6,7 +6,7 @@ What it gives does not depend on the blocks it was given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
 import numpy as np
@@ -16,12 +16,13 @@ from tonmeister.errors import ModelError
 from tonmeister.separation.base import BlockMaskEstimator, MaskEstimator, Spectrum, WaveEstimator
 from tonmeister.separation.channels import downmix_matrix, groups, spread
 from tonmeister.separation.masks import MaskRule, soft
+from tonmeister.separation.wiener import BLOCK_FRAMES, wiener
 from tonmeister.units import FloatArray
 
 __all__ = ["MaskProcess", "Process", "WaveProcess", "process_for"]
 
-CHUNK_FRAMES: Final = 256
-"""Spectra that are masked at once."""
+CHUNK_FRAMES: Final = BLOCK_FRAMES
+"""Spectra that are masked, and perhaps refined, at once."""
 OVERLAP: Final = 0.25
 """Share of a segment that is cross-faded with the next."""
 
@@ -38,17 +39,21 @@ class Process(Protocol):
         """The rest: then as many frames have come out as went in."""
 
 
-def process_for(estimator: MaskEstimator | WaveEstimator, channels: int, rule: MaskRule = soft) -> Process:
-    """The process that runs an estimator over a recording; `rule` is for those that give masks."""
+def process_for(
+    estimator: MaskEstimator | WaveEstimator, channels: int, rule: MaskRule = soft, wiener_rounds: int = 0
+) -> Process:
+    """The process that runs an estimator over a recording; `rule` and `wiener_rounds` are for those that give masks."""
     if isinstance(estimator, MaskEstimator):
-        return MaskProcess(estimator, channels, rule)
+        return MaskProcess(estimator, channels, rule, wiener_rounds)
     return WaveProcess(estimator, channels)
 
 
 class MaskProcess:
-    """Cuts tracks out of the recording's own spectra, its phase kept."""
+    """Cuts tracks out of the recording's own spectra, its phase kept; the Wiener filter may refine them."""
 
-    def __init__(self, estimator: MaskEstimator, channels: int, rule: MaskRule = soft) -> None:
+    def __init__(
+        self, estimator: MaskEstimator, channels: int, rule: MaskRule = soft, wiener_rounds: int = 0
+    ) -> None:
         framing = estimator.framing
         stft = Stft.of(framing.window, framing.window_frames, framing.fft_frames, framing.hop_frames)
         self._analysis = StftAnalysis(stft)
@@ -59,6 +64,7 @@ class MaskProcess:
             if isinstance(estimator, BlockMaskEstimator)
             else _LocalMasking(self._ear, estimator.context_frames)
         )
+        self._wiener_rounds = wiener_rounds
         self._frames = 0
 
     def push(self, block: FloatArray) -> FloatArray:
@@ -72,12 +78,13 @@ class MaskProcess:
 
     def _cut(self, parts: Iterator[Masked]) -> FloatArray:
         """Masks on spectra, and back to sound."""
-        done = [
-            np.stack([s.push(spectrum * mask) for s, mask in zip(self._syntheses, masks, strict=True)])
-            for spectrum, masks in parts
-        ]
-        empty = np.zeros((len(self._syntheses), self._ear.channels, 0), np.float32)
-        return np.concatenate([empty, *done], axis=-1)
+        made = [np.zeros((len(self._syntheses), self._ear.channels, 0), np.float32)]
+        for spectrum, masks in parts:
+            cut: Iterable[Spectrum] = (spectrum * mask for mask in masks)
+            if self._wiener_rounds:
+                cut = wiener(np.stack(list(cut)), spectrum, self._wiener_rounds)
+            made.append(np.stack([s.push(one) for s, one in zip(self._syntheses, cut, strict=True)]))
+        return np.concatenate(made, axis=-1)
 
 
 class _Ear:

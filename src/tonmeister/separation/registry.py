@@ -1,8 +1,8 @@
 """Which separators there are, and where each lives.
 
-An entry names a function without parameters that returns an estimator (`MaskEstimator`, `WaveEstimator`) or a whole
-`Separator`; its module is imported when it is asked for. Third parties register such functions under the entry-point
-group ``tonmeister.separators``. Files of models made elsewhere are opened by the functions of `LOADERS`.
+An entry names a function (or class) without parameters that returns an estimator, a `MaskEstimator` or a
+`WaveEstimator`; its module is imported when it is asked for. Third parties register such functions under the
+entry-point group ``tonmeister.separators``. Files of models made elsewhere are opened by the functions of `LOADERS`.
 """
 
 from __future__ import annotations
@@ -37,33 +37,69 @@ class SeparatorInfo:
     """(module, extra) without which it cannot work."""
 
 
+_VOICE: Final = ("vocals", "accompaniment")
+
 SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
+    "nmf": SeparatorInfo(
+        "tonmeister.separation.nmf:shipped",
+        "spectral patches of voices, drums, basses and other instruments, learned",
+        ("vocals", "drums", "bass", "other"),
+        "the baseline of Simpson, Roma & Plumbley (2015); Lee & Seung (2000)",
+    ),
+    "center": SeparatorInfo(
+        "tonmeister.separation.panning:center",
+        "what stands in the middle of the stereo picture, and the rest",
+        ("center", "sides"),
+        "Avendano, WASPAA 2003",
+    ),
+    "panning": SeparatorInfo(
+        "tonmeister.separation.panning:places",
+        "left, middle and right of the stereo picture",
+        ("left", "center", "right"),
+        "Avendano, WASPAA 2003",
+    ),
     "hpss": SeparatorInfo(
         "tonmeister.separation.hpss:HarmonicPercussive",
         "tones and hits by median filters",
         ("harmonic", "percussive"),
         "Fitzgerald, DAFx 2010",
     ),
+    "repet": SeparatorInfo(
+        "tonmeister.separation.repet:Repet",
+        "what does not repeat with the beat is the voice",
+        _VOICE,
+        "Rafii & Pardo, IEEE TASLP 21(1), 2013",
+    ),
+    "rpca": SeparatorInfo(
+        "tonmeister.separation.rpca:Rpca",
+        "a sparse voice on an accompaniment of low rank",
+        _VOICE,
+        "Huang, Chen, Smaragdis & Hasegawa-Johnson, ICASSP 2012",
+    ),
 }
 
-DEFAULT_SEPARATOR: Final = "hpss"
+DEFAULT_SEPARATOR: Final = "repet"
 
 LOADERS: Final[tuple[str, ...]] = ()
 """``module:function`` each: takes a path, returns an estimator, or None for a file that is not of its kind."""
 
 
 def load_separator(
-    name_or_path: str | Path, *, rule: MaskRule | None = None, bad: BadSamples = "refuse"
+    name_or_path: str | Path = DEFAULT_SEPARATOR,
+    *,
+    rule: MaskRule | None = None,
+    wiener_rounds: int = 0,
+    bad: BadSamples = "refuse",
 ) -> StreamingSeparator:
     """The separator of that name, or from a model file.
 
-    `rule` says how masks cut (default: as the estimator gives them), `bad` what happens to samples that are not
-    numbers. Raises `BadInputError` for an unknown name.
+    `rule` says how masks cut (default: as the estimator gives them), `wiener_rounds` how often they are refined, `bad`
+    what happens to samples that are not numbers. Raises `BadInputError` for an unknown name.
     """
     from tonmeister.separation.masks import soft
     from tonmeister.separation.streaming import StreamingSeparator
 
-    return StreamingSeparator(str(name_or_path), _estimator(name_or_path), rule or soft, bad)
+    return StreamingSeparator(str(name_or_path), _estimator(name_or_path), rule or soft, wiener_rounds, bad)
 
 
 def unavailable(name: str) -> str:
@@ -83,6 +119,8 @@ def _estimator(name_or_path: str | Path) -> Any:
         return _loaded(path)()
     if Path(name).exists():
         return _from_file(Path(name))
+    if Path(name).suffix:
+        raise BadInputError(f"{name}: no such model file")
     known = [*SEPARATORS, *_entry_points()]
     raise BadInputError(
         f"there is no separator {name!r}{nearest(name, known)}: give one of {', '.join(known)}, or a model file"

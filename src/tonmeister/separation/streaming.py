@@ -56,6 +56,8 @@ class StreamingSeparator:
     name: str
     estimator: Estimator
     rule: MaskRule = soft
+    wiener_rounds: int = 0
+    """Rounds of the multichannel Wiener filter behind the masks."""
     bad: BadSamples = "refuse"
 
     @property
@@ -106,7 +108,10 @@ class StreamingSeparator:
         total = max(reader.frames, 1)
         sound = _checked(reader.blocks(_BLOCK_FRAMES), reader.sample_rate, what, self.bad)
         done = 0
-        for block in separated_blocks(self.estimator, sound, reader.channels, reader.sample_rate, self.rule):
+        separated = separated_blocks(
+            self.estimator, sound, reader.channels, reader.sample_rate, self.rule, self.wiener_rounds
+        )
+        for block in separated:
             yield block
             done += block.shape[-1]
             told(min(done / total, 1.0))
@@ -128,12 +133,13 @@ def separated_blocks(
     channels: int,
     sample_rate: int,
     rule: MaskRule = soft,
+    wiener_rounds: int = 0,
 ) -> Iterator[FloatArray]:
     """(tracks + 1, channels, frames) of blocks (channels, frames); the last track is the residual."""
     known_rate = (
         estimator.framing.sample_rate if isinstance(estimator, MaskEstimator) else estimator.sample_rate
     )
-    process = process_for(estimator, channels, rule)
+    process = process_for(estimator, channels, rule, wiener_rounds)
     if known_rate not in (None, sample_rate):
         process = _AtItsRate(process, channels, len(estimator.tracks), sample_rate, int(known_rate or 0))
     held = _Queue(channels)

@@ -22,7 +22,6 @@ from tonmeister.model_files.store import save_model
 from tonmeister.separation.nmf import FRONT_END, KIND, activations, patches
 from tonmeister.training.identifier.provenance import licence_of
 from tonmeister.training.separation.stems import STEMS, SongSources, StemSong, as_floats, stem_songs
-from tonmeister.training.synthesis.drumkits import find_drumkits
 from tonmeister.training.synthesis.soundfonts import find_soundfonts
 from tonmeister.units import FloatArray
 
@@ -79,7 +78,7 @@ def _drawn(sound: FloatArray, count: int, rng: np.random.Generator) -> FloatArra
 
 def factorized(columns: FloatArray, count: int, rng: np.random.Generator, rounds: int) -> FloatArray:
     """W (rows, count) whose columns sum to 1."""
-    bases = rng.random((columns.shape[0], count), np.float32) + np.float32(0.1)
+    bases: FloatArray = rng.random((columns.shape[0], count), np.float32) + np.float32(0.1)
     bases /= bases.sum(axis=0)
     found = activations(bases, columns, rounds=1)
     for _ in range(rounds):
@@ -91,7 +90,7 @@ def factorized(columns: FloatArray, count: int, rng: np.random.Generator, rounds
 
 def _card(sources: SongSources, seed: int) -> ModelCard:
     fonts = find_soundfonts() if sources.soundfonts is None else sources.soundfonts
-    kits = find_drumkits() if sources.drumkits is None else sources.drumkits
+    kits = sources.drumkits or ()
     return ModelCard(
         name="separation-bases",
         kind=KIND,
@@ -121,7 +120,15 @@ def _card(sources: SongSources, seed: int) -> ModelCard:
 
 
 def _command(sources: SongSources, seed: int) -> str:
-    given = [*(f"--font {p.name}" for p in sources.soundfonts or ()), *(f"--kit {p.name}" for p in sources.drumkits or ())]
+    given = [
+        *(f"--font {p.name}" for p in sources.soundfonts or ()),
+        *(f"--kit {p.name}" for p in sources.drumkits or ()),
+    ]
     songs = "--midi midi/" if sources.midi else ""
-    words = ["tonmeister train bases", *given, songs, f"--songs {sources.songs} --seed {seed} -o separation-bases.npz"]
+    words = [
+        "tonmeister train bases",
+        *given,
+        songs,
+        f"--songs {sources.songs} --seed {seed} -o separation-bases.npz",
+    ]
     return " ".join(word for word in words if word)
