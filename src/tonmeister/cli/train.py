@@ -23,6 +23,10 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
         "tonmeister.cli.train_identifier",
         "teach the classifier of instruments",
     ),
+    "separation": (
+        "tonmeister.cli.train_separation",
+        "teach a network to take finished recordings apart",
+    ),
     "dynamical": (
         "tonmeister.cli.train_dynamical",
         "learn moving faders from songs and their mixes",
@@ -34,6 +38,10 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
     "bases": (
         "tonmeister.cli.train_bases",
         "learn spectral patches of stems for the separator nmf",
+    ),
+    "stem": (
+        "tonmeister.cli.train_stem",
+        "learn what becomes of raw stems in a mix",
     ),
     "expert": (
         "tonmeister.cli.train_expert",

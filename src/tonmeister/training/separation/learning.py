@@ -16,7 +16,7 @@ from tonmeister.training.separation.presets import Learning, Preset
 
 __all__ = ["Learned", "learn"]
 
-_CHECKED: Final = 4_000
+_CHECKED: Final = 1_000
 """Patches of a look at the songs held out."""
 _HALVED_AFTER: Final = 4
 

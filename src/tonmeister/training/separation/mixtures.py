@@ -44,9 +44,9 @@ class Examples:
     songs: Sequence[StemSong]
     voices: Sequence[StemSong] = ()
 
-    def draw(self, rng: np.random.Generator) -> tuple[FloatArray, bool]:
+    def draw(self, rng: np.random.Generator, seconds: float) -> tuple[FloatArray, bool]:
         """Stems (4, 2, frames) of one example, and whether it is to sound like coded sound."""
-        frames = round(EXAMPLE_S * RATE_HZ)
+        frames = round(seconds * RATE_HZ)
         together = self.songs[int(rng.integers(len(self.songs)))] if rng.random() < _ONE_SONG_SHARE else None
         at = float(rng.random())
         stems = np.stack([self._stem(k, together, at, frames, rng) for k in range(len(STEMS))])
@@ -96,10 +96,12 @@ def _balance(stems: FloatArray, rng: np.random.Generator) -> None:
         stems *= np.float32(db_to_gain(float(rng.uniform(*_LOUDNESS_DB))) / total)
 
 
-def mixtures(examples: Examples, seed: int, count: int) -> Iterator[tuple[FloatArray, bool]]:
+def mixtures(
+    examples: Examples, seed: int, count: int, *, seconds: float = EXAMPLE_S
+) -> Iterator[tuple[FloatArray, bool]]:
     """`count` examples of the stream of `seed`."""
     for number in range(count):
-        yield examples.draw(np.random.default_rng([seed, number]))
+        yield examples.draw(np.random.default_rng([seed, number]), seconds)
 
 
 @dataclass(frozen=True, eq=False)

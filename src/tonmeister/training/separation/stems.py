@@ -16,13 +16,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tonmeister.audio import read_audio
 from tonmeister.datasets.base import DatasetSong, open_dataset
 from tonmeister.datasets.four_stems import STEMS
 from tonmeister.errors import BadInputError
 from tonmeister.multitrack import Track
 from tonmeister.training.synthesis.randomness import song_seed
 from tonmeister.training.synthesis.songs import SynthesisOptions, synthesize
+from tonmeister.training.synthesis.voices import find_voices
 from tonmeister.units import FloatArray
 from tonmeister.vocabulary import is_a
 
@@ -87,12 +87,10 @@ def stem_songs(sources: SongSources, told: Told | None = None) -> list[StemSong]
 
 
 def voice_songs(sources: SongSources) -> list[StemSong]:
-    """Recorded voices as songs in which nothing else sounds."""
+    """Recorded voices, their pauses cut out, as songs in which nothing else sounds."""
     made = []
-    for path in sources.voices:
-        samples = _stereo(read_audio(path, RATE_HZ).samples)
-        if not samples.any():
-            raise BadInputError(f"{path}: is silent: give recordings in which somebody sings")
+    for voice in find_voices(sources.voices):
+        samples = _stereo(np.concatenate(voice.phrases(RATE_HZ), axis=1))
         song = np.zeros((len(STEMS), *samples.shape), np.float32)
         song[STEMS.index("vocals")] = samples
         made.append(_as_shorts(song))

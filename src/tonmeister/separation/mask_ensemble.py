@@ -1,0 +1,61 @@
+"""Four masks of every source, each taught another cost, and their mean (`grais2016`).
+
+    Z_i = mean of the binary, ratio, signal and discriminative masks of source i;  Z_i <- Z_i / max(1, sum_j Z_j)
+
+so that the tracks together never exceed the mixture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tonmeister.errors import BadInputError, ModelError, nearest
+from tonmeister.separation.base import Framing, Spectrum
+from tonmeister.separation.network_model import NetworkModel
+from tonmeister.units import FloatArray
+
+__all__ = ["MaskEnsemble", "bounded"]
+
+
+def bounded(masks: FloatArray) -> FloatArray:
+    """Masks (tracks, ...) whose sum is at most 1."""
+    return np.asarray(masks / np.maximum(masks.sum(0), np.float32(1.0)), np.float32)
+
+
+class MaskEnsemble:
+    """A `MaskEstimator`; `target` takes the masks of one cost alone instead of the mean of all."""
+
+    def __init__(self, network: NetworkModel, *, target: str | None = None) -> None:
+        self._network = network
+        targets = [str(word) for word in network.settings.get("targets", ())]
+        if not targets:
+            raise ModelError(f"{network.model.path}: the card names no targets: get the model again")
+        if target is not None and target not in targets:
+            raise BadInputError(
+                f"target={target!r}{nearest(target, targets)}: give one of {', '.join(targets)}, or none"
+            )
+        self._chosen = range(len(targets)) if target is None else [targets.index(target)]
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        return self._network.tracks
+
+    @property
+    def framing(self) -> Framing:
+        return self._network.front_end.framing
+
+    @property
+    def context_frames(self) -> int:
+        return self._network.frames // 2
+
+    def masks(self, spectrum: Spectrum) -> FloatArray:
+        bands = self.band_masks(self._network.front_end.power(spectrum))
+        return self._network.front_end.spread(bounded(bands))[:, None]
+
+    def band_masks(self, power: FloatArray) -> FloatArray:
+        """(tracks, frames, bands) of band powers (frames, bands); at the ends the first and last frame go on."""
+        half = self._network.frames // 2
+        padded = np.pad(power, ((half, half), (0, 0)), mode="edge")
+        patches = padded[np.arange(len(power))[:, None] + np.arange(self._network.frames)]
+        answers = self._network(patches)[:, list(self._chosen)].mean(1)
+        return np.swapaxes(answers.reshape(len(power), len(self.tracks), -1), 0, 1)
