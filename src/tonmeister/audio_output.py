@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tonmeister.audio import Audio
 from tonmeister.errors import BadInputError, OutputError
-from tonmeister.riff import append_bext
+from tonmeister.riff import append_bext, set_channel_mask
 from tonmeister.units import FloatArray
 
 __all__ = ["AudioWriter", "OUTPUT_SUFFIXES", "SUBTYPES", "check_output", "partial_path", "write_audio"]
@@ -129,7 +129,9 @@ class AudioWriter:
         title: str = "",
         time_reference_frames: int = 0,
         dither_seed: int = 0,
+        channel_mask: int | None = None,
     ) -> None:
+        """`channel_mask` says which loudspeakers the channels of a WAV file are for."""
         self.path = Path(path)
         self._overwrite = overwrite
         form = _format(self.path)
@@ -145,6 +147,9 @@ class AudioWriter:
             if form.container == "WAV" and _too_long(frames, channels, self._subtype)
             else form.container
         )
+        self._channel_mask = channel_mask
+        if container == "WAV" and channel_mask is not None:
+            container = "WAVEX"
         self._container = container
         try:
             self._file = soundfile.SoundFile(
@@ -182,7 +187,9 @@ class AudioWriter:
         """Finish the file and give it its name."""
         try:
             self._file.close()
-            if self._container in ("WAV", "RF64"):
+            if self._channel_mask is not None and self._container in ("WAVEX", "RF64"):
+                set_channel_mask(self._partial, self._channel_mask)
+            if self._container in ("WAV", "WAVEX", "RF64"):
                 append_bext(
                     self._partial, time_reference_frames=self._time_reference_frames, description=self._title
                 )

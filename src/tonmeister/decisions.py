@@ -26,6 +26,7 @@ __all__ = [
     "SetGain",
     "SetOutput",
     "SetPan",
+    "SetPlace",
     "SetPolarity",
     "USER",
 ]
@@ -79,6 +80,19 @@ class SetPan(Decision):
 
     verb: ClassVar[str] = "pan"
     pan: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetPlace(Decision):
+    """Put one control of a strip's place in a layout (see `strip.Place`) at a value."""
+
+    verb: ClassVar[str] = "place"
+    parameter: str
+    value: float
+
+    @property
+    def target(self) -> str:
+        return self.parameter
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,10 @@ class Aside:
 
 
 class Scratch:
-    """A stereo float32 signal on disk beside the output, gone when left."""
+    """A float32 signal on disk beside the output, gone when left."""
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, channels: int = 2) -> None:
+        self._channels = channels
         self._path = partial_path(output).with_suffix(".scratch")
         self.frames = 0
 
@@ -64,7 +65,7 @@ class Scratch:
         self._path.unlink(missing_ok=True)
 
     def write(self, block: FloatArray) -> None:
-        """Append (2, frames)."""
+        """Append (channels, frames)."""
         try:
             self._file.write(np.ascontiguousarray(block.T).tobytes())
         except OSError as error:
@@ -78,8 +79,8 @@ class Scratch:
         """The signal again from its start."""
         self._file.flush()
         with self._path.open("rb") as file:
-            while data := file.read(BLOCK_FRAMES * 8):
-                yield np.ascontiguousarray(np.frombuffer(data, np.float32).reshape(-1, 2).T)
+            while data := file.read(BLOCK_FRAMES * 4 * self._channels):
+                yield np.ascontiguousarray(np.frombuffer(data, np.float32).reshape(-1, self._channels).T)
 
 
 class StemWriters:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -18,11 +18,12 @@ from tonmeister.decisions import (
     SetGain,
     SetOutput,
     SetPan,
+    SetPlace,
     SetPolarity,
 )
 from tonmeister.effects.base import Effect, Parameters
 from tonmeister.plan import MixPlan, TrackRecord
-from tonmeister.strip import MASTER, Curve, Strip
+from tonmeister.strip import MASTER, PLACE, Curve, Strip
 
 __all__ = [
     "ExplainedMove",
@@ -35,6 +36,7 @@ __all__ = [
     "move_text",
     "pan_text",
     "placed_text",
+    "side_text",
     "story_to_dict",
     "what_text",
 ]
@@ -127,6 +129,8 @@ def move_text(decision: Decision) -> str:
 
 def _switch_text(decision: Decision) -> str:
     match decision:
+        case SetPlace(parameter=parameter, value=value):
+            return _PLACED[parameter](value)
         case AddBus(kind=kind):
             return f"made, a {kind}"
         case SetOutput(to=to):
@@ -143,6 +147,15 @@ def _switch_text(decision: Decision) -> str:
             return decision.target
 
 
+_PLACED: Final[Mapping[str, Callable[[float], str]]] = {
+    "azimuth_deg": lambda value: f"at {side_text(value)} in a layout",
+    "elevation_deg": lambda value: f"{value:.0f}° up in a layout",
+    "spread_deg": lambda value: f"{value:.0f}° wide in a layout",
+    "center": lambda value: f"{value:.0%} of its middle to the center",
+    "ambience": lambda value: f"{value:.0%} of its room to the surrounds",
+    "lfe_db": lambda value: "no LFE" if value <= PLACE["lfe_db"].minimum else f"LFE {value:+.1f} dB",
+}
+
 _CONTROLS: Final = {"gain_db": "fader", "pan": "pan"}
 
 
@@ -157,6 +170,12 @@ def pan_text(pan: float) -> str:
     """L100 to R100, C in the center."""
     percent = round(abs(pan) * 100)
     return "C" if percent == 0 else f"{'L' if pan < 0 else 'R'}{percent}"
+
+
+def side_text(azimuth_deg: float) -> str:
+    """An azimuth in words: 30° left, 0° in front."""
+    side = "" if azimuth_deg in (0.0, 180.0, -180.0) else " left" if azimuth_deg > 0 else " right"
+    return f"{abs(azimuth_deg):.0f}°{side}"
 
 
 def level_text(strip: Strip) -> str:

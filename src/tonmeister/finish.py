@@ -32,13 +32,28 @@ from tonmeister.strip import MASTER
 from tonmeister.targets import Target
 from tonmeister.units import FloatArray, Range
 
-__all__ = ["Finished", "finish", "render_to_file"]
+__all__ = [
+    "Delivery",
+    "Finished",
+    "MAX_PASSES",
+    "Progress",
+    "TOLERANCE_LU",
+    "error_lu",
+    "finish",
+    "first_gain_db",
+    "missed",
+    "next_gain_db",
+    "render_to_file",
+    "section_frames",
+    "unlimited",
+    "with_gain",
+]
 
 Progress = Callable[[str, float], None]
 
 BY: Final = "target"
-_TOLERANCE_LU: Final = 0.03
-_MAX_PASSES: Final = 10
+TOLERANCE_LU: Final = 0.03
+MAX_PASSES: Final = 10
 _GAIN: Final = Range(-60.0, 40.0, "dB")
 _LIMITER_MARGIN_DB: Final = 0.1
 """The limiter aims a little lower, for what dither and rounding add."""
@@ -73,11 +88,11 @@ def finish(
     `how` is as in `Delivery`.
     """
     job = _Job(multitrack, Delivery(output, **how), progress)
-    plan = _with_gain(plan, target, 0.0)
+    plan = with_gain(plan, target, 0.0)
     with Scratch(output) as scratch, job.stem_writers(plan) as stems:
         premaster = job.render(split_master(plan)[0], stems, scratch.write)
         plan, after = _meet(plan, target, scratch, premaster, job)
-    return job.finished(plan, after, stems, _missed(after, target))
+    return job.finished(plan, after, stems, missed(after, target))
 
 
 def render_to_file(
@@ -113,7 +128,7 @@ class _Job:
         self._delivery = delivery
         self._told = progress or (lambda stage, done: None)
         self._before = MixMeter(multitrack.sample_rate, 2)
-        self.frames = _frames(multitrack, delivery.section)
+        self.frames = section_frames(multitrack, delivery.section)
         self.output = delivery.output
         self.subtype = delivery.subtype
 
@@ -173,7 +188,8 @@ class _Job:
         return Finished(plan, self.output, before, after, stems.paths if stems else (), (*notes, *more))
 
 
-def _frames(multitrack: Multitrack, section: Section | None) -> int:
+def section_frames(multitrack: Multitrack, section: Section | None) -> int:
+    """Frames of the part that is rendered."""
     if section is None:
         return multitrack.frames
     if section.start >= multitrack.frames:
@@ -185,12 +201,12 @@ def _frames(multitrack: Multitrack, section: Section | None) -> int:
     return left if section.frames is None else min(left, section.frames)
 
 
-def _loudness_stage(target: Target, gain_db: float) -> list[AddInsert]:
+def _loudness_stage(target: Target, gain_db: float, *, limited: bool) -> list[AddInsert]:
     """The master's last two inserts as decisions: the gain that meets the target, the limiter that keeps peaks."""
     text = f"{gain_db:+.2f} dB brings the mix to {target}."
     reason = Reason(text, source=target.source, rule=f"target.{target.name}", evidence=target.evidence)
     stage = [AddInsert(MASTER, Gain(gain_db), LOUDNESS_SLOT, reason=reason, by=BY)]
-    if target.lufs is not None and target.ceiling_dbtp is not None:
+    if limited and target.lufs is not None and target.ceiling_dbtp is not None:
         ceiling = Limiter(ceiling_dbtp=target.ceiling_dbtp - _LIMITER_MARGIN_DB)
         why = f"No peak above {target.ceiling_dbtp:g} dBTP ({_LIMITER_MARGIN_DB:g} dB kept for dither and rounding)."
         stage.append(
@@ -207,35 +223,36 @@ def _meet(
     While the gain is sought, only loudness is measured and nothing is written. Where the limiter has nothing to do
     loudness follows the gain and the first gain is right.
     """
-    gain_db = _first_gain_db(target, premaster, job)
+    gain_db = first_gain_db(target, premaster, floats=job.subtype in ("32f", "FLOAT"))
     tried: list[tuple[float, float]] = []
-    sure = target.lufs is None or _unlimited(target, premaster, gain_db)
+    sure = target.lufs is None or unlimited(target, premaster, gain_db)
     while True:
-        plan = _with_gain(plan, target, gain_db)
-        last = len(tried) == _MAX_PASSES
+        plan = with_gain(plan, target, gain_db)
+        last = len(tried) == MAX_PASSES
         if sure or last:
             with job.writer(plan) as writer:
                 after = _pass(plan, scratch, writer, job)
-                error_lu = _error_lu(after.integrated_lufs, target)
-                if last or abs(error_lu) <= _TOLERANCE_LU:
+                off_lu = error_lu(after.integrated_lufs, target)
+                if last or abs(off_lu) <= TOLERANCE_LU:
                     return plan, after
                 writer.discard()
         else:
-            error_lu = _error_lu(_loudness(plan, scratch, job), target)
-        tried.append((gain_db, error_lu))
-        sure = not sure and abs(error_lu) <= _TOLERANCE_LU
+            off_lu = error_lu(_loudness(plan, scratch, job), target)
+        tried.append((gain_db, off_lu))
+        sure = not sure and abs(off_lu) <= TOLERANCE_LU
         if not sure:
-            gain_db = _next_gain_db(tried)
+            gain_db = next_gain_db(tried)
 
 
-def _unlimited(target: Target, premaster: MixMeasurement, gain_db: float) -> bool:
+def unlimited(target: Target, premaster: MixMeasurement, gain_db: float) -> bool:
     """Whether the gain leaves all peaks below the limiter's ceiling."""
     if target.ceiling_dbtp is None or premaster.true_peak_dbtp is None:
         return True
     return premaster.true_peak_dbtp + gain_db < target.ceiling_dbtp - _LIMITER_CARE_DB
 
 
-def _error_lu(measured_lufs: float | None, target: Target) -> float:
+def error_lu(measured_lufs: float | None, target: Target) -> float:
+    """How far a loudness lies above the target; 0 where there is nothing to meet."""
     return 0.0 if target.lufs is None else (measured_lufs or target.lufs) - target.lufs
 
 
@@ -260,13 +277,14 @@ def _pass(plan: MixPlan, scratch: Scratch, writer: AudioWriter, job: _Job) -> Mi
     return meter.result()
 
 
-def _with_gain(plan: MixPlan, target: Target, gain_db: float) -> MixPlan:
+def with_gain(plan: MixPlan, target: Target, gain_db: float, *, limited: bool = True) -> MixPlan:
     """The plan with this loudness stage; stages of before leave no trace in the log."""
     others = [d for d in plan.decisions if d.by != BY]
-    return dataclasses.replace(plan, log=()).with_decisions([*others, *_loudness_stage(target, gain_db)])
+    stage = _loudness_stage(target, gain_db, limited=limited)
+    return dataclasses.replace(plan, log=()).with_decisions([*others, *stage])
 
 
-def _first_gain_db(target: Target, premaster: MixMeasurement, job: _Job) -> float:
+def first_gain_db(target: Target, premaster: MixMeasurement, *, floats: bool) -> float:
     """What meets the target when nothing is limited; for peaks and for `none` it is the answer."""
     if target.lufs is not None:
         if premaster.integrated_lufs is None:
@@ -277,7 +295,6 @@ def _first_gain_db(target: Target, premaster: MixMeasurement, job: _Job) -> floa
         return 0.0
     if target.peak_db is not None:
         return _GAIN.clip(target.peak_db - peak_db)
-    floats = job.subtype in ("32f", "FLOAT")
     return 0.0 if floats or peak_db <= -_LIMITER_MARGIN_DB else -_LIMITER_MARGIN_DB - peak_db
 
 
@@ -290,17 +307,18 @@ def _why_unmeasurable(premaster: MixMeasurement) -> str:
     )
 
 
-def _next_gain_db(tried: list[tuple[float, float]]) -> float:
+def next_gain_db(tried: list[tuple[float, float]]) -> float:
     """Secant step on error(gain); the slope stays between 0.1 and 1.2, for a limiter only flattens the line."""
-    (gain_db, error_lu), slope = tried[-1], 1.0
+    (gain_db, off_lu), slope = tried[-1], 1.0
     if len(tried) > 1:
         (earlier_db, earlier_lu) = tried[-2]
         if abs(gain_db - earlier_db) > 1e-9:
-            slope = float(np.clip((error_lu - earlier_lu) / (gain_db - earlier_db), 0.1, 1.2))
-    return _GAIN.clip(gain_db - error_lu / slope)
+            slope = float(np.clip((off_lu - earlier_lu) / (gain_db - earlier_db), 0.1, 1.2))
+    return _GAIN.clip(gain_db - off_lu / slope)
 
 
-def _missed(after: MixMeasurement, target: Target) -> list[str]:
+def missed(after: MixMeasurement, target: Target) -> list[str]:
+    """A note when the target was not met."""
     if (
         target.lufs is None
         or after.integrated_lufs is None

@@ -23,13 +23,14 @@ from tonmeister.decisions import (
     SetGain,
     SetOutput,
     SetPan,
+    SetPlace,
     SetPolarity,
 )
 from tonmeister.effects.base import Parameters, effect_type
 from tonmeister.effects.registry import EFFECTS
 from tonmeister.errors import BadInputError, nearest
 from tonmeister.plan import MixPlan
-from tonmeister.strip import PARAMETERS, Curve, Strip
+from tonmeister.strip import PARAMETERS, PLACE, Curve, Strip
 from tonmeister.vocabulary import SWITCH_WORDS
 
 __all__ = ["Move", "apply_locks", "apply_moves", "fixed_controls", "lock_decisions", "parse_move"]
@@ -42,6 +43,7 @@ _CONTROLS: Final = (
     "delay_ms",
     "polarity_inverted",
     "output",
+    *PLACE,
     "send:<strip>",
     "<effect>.<parameter>",
 )
@@ -131,6 +133,9 @@ def _split(plan: MixPlan, move: Move) -> tuple[Strip, str]:
 def _decision(plan: MixPlan, strip: Strip, control: str, move: Move) -> Decision:
     if control in ("gain_db", "pan", "delay_ms"):
         return _fader(strip, control, move)
+    if control in PLACE:
+        value = PLACE[control].check(f"{strip.name}.{control}", _moved(getattr(strip.place, control), move))
+        return SetPlace(strip.name, control, value, reason=_ASKED)
     if control in ("muted", "polarity_inverted"):
         value = _switch(move)
         return (

@@ -26,10 +26,11 @@ from tonmeister.decisions import (
     SetGain,
     SetOutput,
     SetPan,
+    SetPlace,
     SetPolarity,
 )
 from tonmeister.errors import PlanError, nearest
-from tonmeister.strip import MASTER, PAN_LAW, PARAMETERS, Curve, Insert, Send, Strip
+from tonmeister.strip import MASTER, PAN_LAW, PARAMETERS, PLACE, Curve, Insert, Send, Strip
 
 __all__ = [
     "LOUDNESS_SLOT",
@@ -229,6 +230,10 @@ def _apply(strip: Strip, decision: Decision) -> Strip:
             return dataclasses.replace(strip, gain_db=value, automation=_less(strip.automation, "gain_db"))
         case SetPan(pan=value):
             return dataclasses.replace(strip, pan=value, automation=_less(strip.automation, "pan"))
+        case SetPlace(parameter=parameter, value=value):
+            if parameter not in PLACE:
+                raise PlanError(f"a place has no {parameter!r}{nearest(parameter, list(PLACE))}")
+            return dataclasses.replace(strip, place=dataclasses.replace(strip.place, **{parameter: value}))
         case AddInsert(effect=effect, slot=slot):
             new = () if effect is None else (Insert(slot, effect),)
             return dataclasses.replace(strip, inserts=(*(i for i in strip.inserts if i.slot != slot), *new))
@@ -264,6 +269,9 @@ def _edits(folded: Strip | None, edited: Strip) -> Iterator[Decision]:
     for field_name, move in _MOVES.items():
         if getattr(edited, field_name) != getattr(was, field_name):
             yield move(name, getattr(edited, field_name), reason=_EDITED)
+    for parameter in PLACE:
+        if getattr(edited.place, parameter) != getattr(was.place, parameter):
+            yield SetPlace(name, parameter, getattr(edited.place, parameter), reason=_EDITED)
     slots = {i.slot: i.effect for i in was.inserts}
     for insert in edited.inserts:
         if slots.pop(insert.slot, None) != insert.effect:
@@ -306,6 +314,8 @@ def _check_strips(plan: MixPlan) -> None:
     for strip in plan.strips:
         for parameter, allowed in PARAMETERS.items():
             _check_range(strip, parameter, getattr(strip, parameter), allowed)
+        for parameter, allowed in PLACE.items():
+            _check_range(strip, parameter, getattr(strip.place, parameter), allowed)
         for send in strip.sends:
             _check_range(strip, f"send:{send.to}", send.gain_db, PARAMETERS["gain_db"])
         for parameter, curve in strip.automation.items():

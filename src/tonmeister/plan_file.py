@@ -18,7 +18,7 @@ from tonmeister.decisions import Decision, Reason
 from tonmeister.effects.base import Effect, effect_from_dict, effect_to_dict
 from tonmeister.errors import BadInputError, OutputError, PlanError, TonmeisterError, nearest
 from tonmeister.plan import SCHEMA_VERSION, LoggedDecision, MixPlan, TrackRecord
-from tonmeister.strip import Curve, Insert, Send, Strip
+from tonmeister.strip import Curve, Insert, Place, Send, Strip
 
 __all__ = ["load_plan", "plan_from_dict", "plan_schema", "plan_to_dict", "plan_to_json", "save_plan"]
 
@@ -27,7 +27,7 @@ _MAX_BYTES: Final = 64 * 2**20
 _DECISIONS: Final[Mapping[str, type[Decision]]] = {
     cls.__name__: cls
     for cls in (
-        moves.SetGain, moves.SetPan, moves.AddInsert, moves.AddSend, moves.AddBus, moves.SetOutput,
+        moves.SetGain, moves.SetPan, moves.SetPlace, moves.AddInsert, moves.AddSend, moves.AddBus, moves.SetOutput,
         moves.Automate, moves.Mute, moves.SetDelay, moves.SetPolarity, moves.Lock,
     )
 }  # fmt: skip
@@ -135,7 +135,9 @@ def _check_header(plan: MixPlan) -> None:
 
 
 def _strip_to_dict(strip: Strip) -> dict[str, Any]:
-    data = {f.name: getattr(strip, f.name) for f in dataclasses.fields(strip)}
+    data = {f.name: getattr(strip, f.name) for f in dataclasses.fields(strip) if f.name != "place"}
+    if strip.place != Place():
+        data["place"] = dataclasses.asdict(strip.place)
     data["inserts"] = [{"slot": i.slot, "effect": effect_to_dict(i.effect)} for i in strip.inserts]
     data["sends"] = [dataclasses.asdict(s) for s in strip.sends]
     data["automation"] = {name: _curve_to_dict(c) for name, c in strip.automation.items()}
@@ -148,6 +150,7 @@ def _strip_from_dict(data: Any) -> Strip:
     fields["sends"] = tuple(_made(Send, s, "a send") for s in fields.get("sends", ()))
     automation = _mapping(fields.get("automation", {}), "automation")
     fields["automation"] = {str(name): _curve_from_dict(c) for name, c in automation.items()}
+    fields["place"] = _made(Place, fields.get("place", {}), "a place")
     return _made(Strip, fields, "a strip")
 
 

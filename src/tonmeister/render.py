@@ -11,7 +11,7 @@ float32.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import numpy as np
 
@@ -30,6 +30,7 @@ __all__ = [
     "OpenTrack",
     "Section",
     "Sink",
+    "on_time",
     "process_strip",
     "render",
     "render_blocks",
@@ -120,16 +121,27 @@ def process_strip(
 ) -> Iterator[FloatArray]:
     """Run a stereo signal through one strip, its latency removed, its length kept."""
     processor = StripProcessor(strip, 2, sample_rate, block_frames)
-    late, owed = processor.latency_frames, 0
+    return on_time(
+        lambda block: processor.process(block).output, blocks, processor.latency_frames, 2, block_frames
+    )
+
+
+def on_time(
+    process: Callable[[FloatArray], FloatArray],
+    blocks: Iterable[FloatArray],
+    latency_frames: int,
+    channels: int,
+    block_frames: int = BLOCK_FRAMES,
+) -> Iterator[FloatArray]:
+    """What a process that is late makes of blocks, its latency removed, their length kept."""
+    late, owed = latency_frames, 0
     for block in blocks:
         owed += block.shape[1]
-        out = processor.process(block).output
-        late, out = dropped(late, out)
+        late, out = dropped(late, process(block))
         owed -= out.shape[1]
         if out.shape[1]:
             yield out
     while owed > 0:
-        out = processor.process(np.zeros((2, min(owed + late, block_frames)), np.float32)).output
-        late, out = dropped(late, out)
+        late, out = dropped(late, process(np.zeros((channels, min(owed + late, block_frames)), np.float32)))
         owed -= out.shape[1]
         yield out

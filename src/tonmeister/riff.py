@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
-__all__ = ["PcmLayout", "WavFacts", "append_bext", "pcm_layout", "wav_facts"]
+__all__ = [
+    "PcmLayout",
+    "WavFacts",
+    "append_bext",
+    "channel_mask",
+    "chunks",
+    "pcm_layout",
+    "set_channel_mask",
+    "wav_facts",
+]
 
 _UNKNOWN: Final = (0, 0xFFFFFFFF)
 """Sizes that a program writes while it does not know the length yet."""
@@ -47,9 +56,9 @@ def pcm_layout(path: Path) -> PcmLayout | None:
     """The layout of a file whose header is plain and complete; None at the least doubt."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        chunks = _chunks(file, size)
-        forms = [c for c in chunks if c[0] == b"fmt "]
-        datas = [c for c in chunks if c[0] == b"data"]
+        found = chunks(file, size)
+        forms = [c for c in found if c[0] == b"fmt "]
+        datas = [c for c in found if c[0] == b"data"]
         if len(forms) != 1 or len(datas) != 1 or forms[0][1] > datas[0][1]:
             return None
         file.seek(forms[0][1])
@@ -83,7 +92,7 @@ def wav_facts(path: Path) -> WavFacts:
     size = path.stat().st_size
     missing, reference = 0, 0
     with path.open("rb") as file:
-        for name, start, length in _chunks(file, size):
+        for name, start, length in chunks(file, size):
             if name == b"data" and length not in _UNKNOWN:
                 missing = max(start + length - size, 0)
             if name == b"bext" and length >= _BEXT.size:
@@ -92,7 +101,7 @@ def wav_facts(path: Path) -> WavFacts:
     return WavFacts(missing, reference)
 
 
-def _chunks(file: BinaryIO, size: int) -> list[tuple[bytes, int, int]]:
+def chunks(file: BinaryIO, size: int) -> list[tuple[bytes, int, int]]:
     """(name, start, length) of each chunk; an RF64 data length comes from its ds64 chunk."""
     head = file.read(12)
     if len(head) < 12 or head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:] != b"WAVE":
@@ -111,6 +120,33 @@ def _chunks(file: BinaryIO, size: int) -> list[tuple[bytes, int, int]]:
             break
         at += 8 + length + (length & 1)
     return found
+
+
+def channel_mask(path: Path) -> int | None:
+    """The loudspeakers a WAV file's channels are for (dwChannelMask); None where its format does not say."""
+    with path.open("rb") as file:
+        start = _mask_position(file, path.stat().st_size)
+        if start is None:
+            return None
+        file.seek(start)
+        return int(struct.unpack("<I", file.read(4))[0])
+
+
+def set_channel_mask(path: Path, mask: int) -> None:
+    """Say which loudspeakers the channels of a finished WAV or RF64 file of extensible format are for."""
+    with path.open("r+b") as file:
+        start = _mask_position(file, path.stat().st_size)
+        if start is not None:
+            file.seek(start)
+            file.write(struct.pack("<I", mask))
+
+
+def _mask_position(file: BinaryIO, size: int) -> int | None:
+    for name, start, length in chunks(file, size):
+        if name == b"fmt " and length >= 40:
+            file.seek(start)
+            return start + 20 if struct.unpack("<H", file.read(2))[0] == _EXTENSIBLE else None
+    return None
 
 
 def append_bext(path: Path, *, time_reference_frames: int, description: str) -> None:

@@ -21,7 +21,19 @@ from tonmeister.effects.base import Effect
 from tonmeister.errors import PlanError
 from tonmeister.units import Range
 
-__all__ = ["AUTOMATABLE", "Curve", "Insert", "MASTER", "PAN_LAW", "PARAMETERS", "Send", "Strip", "pan_gains"]
+__all__ = [
+    "AUTOMATABLE",
+    "Curve",
+    "Insert",
+    "MASTER",
+    "PAN_LAW",
+    "PARAMETERS",
+    "PLACE",
+    "Place",
+    "Send",
+    "Strip",
+    "pan_gains",
+]
 
 MASTER: Final = "master"
 
@@ -31,6 +43,16 @@ PARAMETERS: Final[Mapping[str, Range]] = {
     "delay_ms": Range(0.0, 200.0, "ms"),
 }
 """The numeric controls of a strip and what they may be; -96 dB on a fader is off."""
+
+PLACE: Final[Mapping[str, Range]] = {
+    "azimuth_deg": Range(-180.0, 180.0, "degrees"),
+    "elevation_deg": Range(-90.0, 90.0, "degrees"),
+    "spread_deg": Range(0.0, 360.0, "degrees"),
+    "center": Range(0.0, 1.0),
+    "ambience": Range(0.0, 1.0),
+    "lfe_db": Range(-96.0, 10.0, "dB"),
+}
+"""The controls of a place and what they may be; -96 dB of LFE is off."""
 
 AUTOMATABLE: Final = ("gain_db", "pan", "send:<strip>")
 """What a curve may move: the fader, the pan, the level of one send."""
@@ -77,6 +99,23 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a strip that feeds the master stands in a layout of more than two loudspeakers; stereo leaves it unread."""
+
+    azimuth_deg: float = 0.0
+    """Of its middle, positive to the left."""
+    elevation_deg: float = 0.0
+    spread_deg: float = 60.0
+    """Angle between where its left and its right channel go; 60 is the stereo base."""
+    center: float = 0.0
+    """How much of what left and right have in common goes to the center loudspeaker."""
+    ambience: float = 0.0
+    """How much of its room goes to the surrounds and heights."""
+    lfe_db: float = -96.0
+    """Of its send to the channel of low effects."""
+
+
+@dataclass(frozen=True, slots=True)
 class Strip:
     """One strip of the console, as data."""
 
@@ -93,6 +132,7 @@ class Strip:
     """Name of the bus this strip feeds; the master feeds nothing and says ''."""
     automation: Mapping[str, Curve] = field(default_factory=dict)
     """Parameter (see `AUTOMATABLE`) -> curve; a curve replaces the static value."""
+    place: Place = Place()
 
     def insert(self, slot: str) -> Effect | None:
         """The effect in a slot, or None."""

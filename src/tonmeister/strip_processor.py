@@ -10,7 +10,7 @@ import numpy as np
 from tonmeister.strip import Curve, Strip, pan_gains
 from tonmeister.units import DoubleArray, FloatArray, db_to_gain
 
-__all__ = ["DelayLine", "StripProcessor"]
+__all__ = ["DelayLine", "StripProcessor", "level_gain"]
 
 OFF_DB = -96.0
 """A fader or send at the bottom of its range is off."""
@@ -76,22 +76,17 @@ class StripProcessor:
             block = processor.process(np.repeat(block, 2, axis=0) if widens else block)
         before_fader = _doubled(block)
         output = self._panned(
-            before_fader * self._level("gain_db", self._strip.gain_db, position, frames), position
+            before_fader
+            * level_gain(self._strip, "gain_db", self._strip.gain_db, position, frames, self._rate),
+            position,
         )
         sends = {}
         for send in self._strip.sends:
             source = before_fader if send.pre_fader else output
-            sends[send.to] = source * self._level(f"send:{send.to}", send.gain_db, position, frames)
+            sends[send.to] = source * level_gain(
+                self._strip, f"send:{send.to}", send.gain_db, position, frames, self._rate
+            )
         return self.Outputs(output, sends)
-
-    def _level(self, parameter: str, static_db: float, position: int, frames: int) -> FloatArray | np.float32:
-        """Linear gain: one number, or one per frame where a curve moves it."""
-        curve = self._strip.automation.get(parameter)
-        if curve is None:
-            return np.float32(db_to_gain(static_db) if static_db > OFF_DB else 0.0)
-        level_db = _curve_values(curve, position, frames, self._rate)
-        gains = np.where(level_db > OFF_DB, np.power(10.0, level_db / 20.0), 0.0)
-        return gains.astype(np.float32)
 
     def _panned(self, block: FloatArray, position: int) -> FloatArray:
         curve = self._strip.automation.get("pan")
@@ -105,6 +100,18 @@ class StripProcessor:
         gains[0] = math.sqrt(2.0) * np.cos(theta)
         gains[1] = math.sqrt(2.0) * np.sin(theta)
         return block * gains
+
+
+def level_gain(
+    strip: Strip, parameter: str, static_db: float, position: int, frames: int, sample_rate: int
+) -> FloatArray | np.float32:
+    """Linear gain of a fader or send: one number, or one per frame where a curve moves it."""
+    curve = strip.automation.get(parameter)
+    if curve is None:
+        return np.float32(db_to_gain(static_db) if static_db > OFF_DB else 0.0)
+    level_db = _curve_values(curve, position, frames, sample_rate)
+    gains = np.where(level_db > OFF_DB, np.power(10.0, level_db / 20.0), 0.0)
+    return gains.astype(np.float32)
 
 
 def _doubled(block: FloatArray) -> FloatArray:

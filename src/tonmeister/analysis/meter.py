@@ -128,14 +128,21 @@ class LoudnessMeter:
     """
 
     def __init__(
-        self, sample_rate: int, channels: int, *, dual_mono: bool = False, peaks: bool = True
+        self,
+        sample_rate: int,
+        channels: int,
+        *,
+        dual_mono: bool = False,
+        peaks: bool = True,
+        weights: DoubleArray | None = None,
     ) -> None:
+        """`weights` of the channels, where a layout gives others than their number does."""
         self.sample_rate = sample_rate
         self.channels = channels
         self.meter = CellMeter(sample_rate, channels)
         self._true_peak = TruePeakMeter(channels)
         self._peaks = peaks
-        self._weights = channel_weights(channels, dual_mono=dual_mono)
+        self._weights = channel_weights(channels, dual_mono=dual_mono) if weights is None else weights
 
     def update(self, block: FloatArray) -> None:
         """Take the next (channels, any number of frames) of float32."""

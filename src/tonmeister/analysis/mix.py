@@ -18,7 +18,7 @@ from tonmeister.analysis.spectra import SpectrumMeter
 from tonmeister.analysis.tracks import stereo_measures
 from tonmeister.dsp.spectrum import THIRD_OCTAVE, TOTAL, powers_to_db
 from tonmeister.errors import BadInputError
-from tonmeister.units import FloatArray, power_to_db
+from tonmeister.units import DoubleArray, FloatArray, power_to_db
 
 __all__ = ["MixMeasurement", "MixMeter", "measure_mix"]
 
@@ -61,8 +61,9 @@ class MixMeasurement:
 class MixMeter:
     """Measures a mix block by block; `result` ends the signal and may be read again."""
 
-    def __init__(self, sample_rate: int, channels: int) -> None:
-        self._meter = LoudnessMeter(sample_rate, channels)
+    def __init__(self, sample_rate: int, channels: int, *, weights: DoubleArray | None = None) -> None:
+        """`weights` of the channels in the loudness; None: those of their number."""
+        self._meter = LoudnessMeter(sample_rate, channels, weights=weights)
         self._faults = Faults("the mix", sample_rate, channels, checksum=False)
         self._spectrum = SpectrumMeter(sample_rate, channels, dual_mono=False, shapes=False, series=False)
         self._result: MixMeasurement | None = None
