@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from tonmeister.errors import BadInputError
-from tonmeister.separation.base import Framing, Spectrum
-from tonmeister.separation.network_model import NetworkModel
+from tonmeister.separation.base import Spectrum
+from tonmeister.separation.network_model import NetworkEstimator, NetworkModel
 from tonmeister.separation.patch_average import average_over_patches, mean_within_patches
 from tonmeister.units import FloatArray
 
@@ -35,7 +35,7 @@ def calibrated(p: FloatArray, slope: float, offset: float) -> FloatArray:
     return np.asarray(1.0 / (1.0 + np.exp(-(slope * np.log(p / (1.0 - p)) + offset))), np.float32)
 
 
-class DeepRemix:
+class DeepRemix(NetworkEstimator):
     """A `MaskEstimator` with the shares of the voice and of all else.
 
     `hop_patches` is how many frames apart patches begin: more is faster and coarser. `legacy_intra_patch_mean` gives
@@ -47,26 +47,19 @@ class DeepRemix:
     ) -> None:
         if hop_patches not in HOPS:
             raise BadInputError(f"hop_patches={hop_patches}: give one of {', '.join(map(str, HOPS))}")
-        self._network, self._hop, self._legacy = network, hop_patches, legacy_intra_patch_mean
+        super().__init__(network)
+        self._hop, self._legacy = hop_patches, legacy_intra_patch_mean
         calibration = network.settings.get("calibration") or {"slope": 1.0, "offset": 0.0}
         self._slope, self._offset = float(calibration["slope"]), float(calibration["offset"])
 
     @property
-    def tracks(self) -> tuple[str, ...]:
-        return self._network.tracks
-
-    @property
-    def framing(self) -> Framing:
-        return self._network.front_end.framing
-
-    @property
     def context_frames(self) -> int:
         """All but one frame of a patch, in whole hops."""
-        return -(-(self._network.frames - 1) // self._hop) * self._hop
+        return -(-(self.network.frames - 1) // self._hop) * self._hop
 
     def probability(self, power: FloatArray) -> FloatArray:
         """How likely the voice dominates each band, calibrated, of band powers (frames, bands)."""
-        length = self._network.frames
+        length = self.network.frames
         if self._legacy:
             mean = mean_within_patches(power, self._patches, length=length)
         else:
@@ -74,12 +67,12 @@ class DeepRemix:
         return calibrated(mean, self._slope, self._offset)
 
     def masks(self, spectrum: Spectrum) -> FloatArray:
-        front_end = self._network.front_end
+        front_end = self.network.front_end
         p = front_end.spread(self.probability(front_end.power(spectrum)))
         return np.stack([p, 1.0 - p])[:, None]
 
     def _patches(self, power: FloatArray) -> FloatArray:
-        return self._network(power).reshape(power.shape)
+        return self.network(power).reshape(power.shape)
 
 
 class SongRelativeDeepRemix(DeepRemix):

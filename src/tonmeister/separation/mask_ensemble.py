@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from tonmeister.errors import BadInputError, ModelError, nearest
-from tonmeister.separation.base import Framing, Spectrum
-from tonmeister.separation.network_model import NetworkModel
+from tonmeister.separation.base import Spectrum
+from tonmeister.separation.network_model import NetworkEstimator, NetworkModel
 from tonmeister.units import FloatArray
 
 __all__ = ["MaskEnsemble", "bounded"]
@@ -22,11 +22,11 @@ def bounded(masks: FloatArray) -> FloatArray:
     return np.asarray(masks / np.maximum(masks.sum(0), np.float32(1.0)), np.float32)
 
 
-class MaskEnsemble:
+class MaskEnsemble(NetworkEstimator):
     """A `MaskEstimator`; `target` takes the masks of one cost alone instead of the mean of all."""
 
     def __init__(self, network: NetworkModel, *, target: str | None = None) -> None:
-        self._network = network
+        super().__init__(network)
         targets = [str(word) for word in network.settings.get("targets", ())]
         if not targets:
             raise ModelError(f"{network.model.path}: the card names no targets: get the model again")
@@ -37,25 +37,17 @@ class MaskEnsemble:
         self._chosen = range(len(targets)) if target is None else [targets.index(target)]
 
     @property
-    def tracks(self) -> tuple[str, ...]:
-        return self._network.tracks
-
-    @property
-    def framing(self) -> Framing:
-        return self._network.front_end.framing
-
-    @property
     def context_frames(self) -> int:
-        return self._network.frames // 2
+        return self.network.frames // 2
 
     def masks(self, spectrum: Spectrum) -> FloatArray:
-        bands = self.band_masks(self._network.front_end.power(spectrum))
-        return self._network.front_end.spread(bounded(bands))[:, None]
+        bands = self.band_masks(self.network.front_end.power(spectrum))
+        return self.network.front_end.spread(bounded(bands))[:, None]
 
     def band_masks(self, power: FloatArray) -> FloatArray:
         """(tracks, frames, bands) of band powers (frames, bands); at the ends the first and last frame go on."""
-        half = self._network.frames // 2
+        half = self.network.frames // 2
         padded = np.pad(power, ((half, half), (0, 0)), mode="edge")
-        patches = padded[np.arange(len(power))[:, None] + np.arange(self._network.frames)]
-        answers = self._network(patches)[:, list(self._chosen)].mean(1)
+        patches = padded[np.arange(len(power))[:, None] + np.arange(self.network.frames)]
+        answers = self.network(patches)[:, list(self._chosen)].mean(1)
         return np.swapaxes(answers.reshape(len(power), len(self.tracks), -1), 0, 1)

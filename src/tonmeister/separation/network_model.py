@@ -16,12 +16,13 @@ from tonmeister.separation.front_end import FrontEnd, scaled
 from tonmeister.units import FloatArray
 
 if TYPE_CHECKING:
-    from tonmeister.separation.base import MaskEstimator
+    from tonmeister.separation.base import Framing, MaskEstimator
 
 __all__ = [
     "INPUT",
     "KIND",
     "OUTPUT",
+    "NetworkEstimator",
     "NetworkModel",
     "deep_remix",
     "ensemble",
@@ -93,6 +94,29 @@ class NetworkModel:
         flat = len(self.model.card.inputs[0].shape) == 2
         shown = features.reshape(len(features), -1) if flat else features[:, None]
         return np.asarray(self.model.run({INPUT: np.ascontiguousarray(shown)})[OUTPUT], np.float32)
+
+
+class NetworkEstimator:
+    """What the estimators with a network have in common."""
+
+    def __init__(self, network: NetworkModel) -> None:
+        self.network = network
+
+    @property
+    def tracks(self) -> tuple[str, ...]:
+        return self.network.tracks
+
+    @property
+    def framing(self) -> Framing:
+        return self.network.front_end.framing
+
+    @property
+    def expected_sdr_db(self) -> dict[str, float]:
+        """Median SDR by track on songs held out, as far as the card says."""
+        figures = self.network.model.card.metrics.get("held_out_synthetic", {})
+        return {
+            track: float(f["sdr_db"]) for track in self.tracks if "sdr_db" in (f := figures.get(track, {}))
+        }
 
 
 def open_network(name_or_path: str | Path) -> NetworkModel:

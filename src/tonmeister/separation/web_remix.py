@@ -17,8 +17,8 @@ from typing import Final
 import numpy as np
 
 from tonmeister.errors import BadInputError
-from tonmeister.separation.base import Framing, Spectrum
-from tonmeister.separation.network_model import NetworkModel
+from tonmeister.separation.base import Spectrum
+from tonmeister.separation.network_model import NetworkEstimator, NetworkModel
 from tonmeister.units import FloatArray
 
 __all__ = ["AttackRelease", "WebRemix", "owned", "rescaled", "trailing_mean"]
@@ -57,13 +57,9 @@ class AttackRelease:
 def rescaled(shares: FloatArray, *, legacy: bool = False) -> FloatArray:
     """(frames, tracks, bins), each frame of each track from 0 to 1; `legacy` divides by the largest, as released."""
     high = shares.max(-1, keepdims=True)
-    if legacy:
-        return np.where(high > _SMALLEST_RANGE, shares / np.maximum(high, _SMALLEST_RANGE), np.float32(0))
-    low = shares.min(-1, keepdims=True)
-    spread = high - low
-    return np.where(
-        spread < _SMALLEST_RANGE, np.float32(0), (shares - low) / np.maximum(spread, _SMALLEST_RANGE)
-    )
+    low = np.zeros_like(high) if legacy else shares.min(-1, keepdims=True)
+    stretched = (shares - low) / np.maximum(high - low, np.float32(_SMALLEST_RANGE))
+    return np.asarray(np.where(high - low < _SMALLEST_RANGE, 0, stretched), np.float32)
 
 
 def owned(shares: FloatArray, threshold: float) -> FloatArray:
@@ -80,7 +76,7 @@ def trailing_mean(gains: FloatArray, count: int) -> FloatArray:
     return np.asarray(total / np.minimum(np.arange(1, gains.shape[-1] + 1), count), np.float32)
 
 
-class WebRemix:
+class WebRemix(NetworkEstimator):
     """A `MaskEstimator` with one track per net.
 
     `threshold` 0..1 decides how sure a net has to be; `smoothing` replaces the mean over 20 frames; `legacy_scale`
@@ -95,19 +91,12 @@ class WebRemix:
         smoothing: AttackRelease | None = None,
         legacy_scale: bool = False,
     ) -> None:
-        self._network, self._smoothing, self._legacy = network, smoothing, legacy_scale
+        super().__init__(network)
+        self._smoothing, self._legacy = smoothing, legacy_scale
         self._threshold = float(network.settings.get("threshold", 0.2)) if threshold is None else threshold
         self._mean_frames = int(network.settings.get("smoothing_frames", 20))
         if not 0.0 <= self._threshold <= 1.0:
             raise BadInputError(f"threshold={self._threshold:g} is out of range: give 0 to 1")
-
-    @property
-    def tracks(self) -> tuple[str, ...]:
-        return self._network.tracks
-
-    @property
-    def framing(self) -> Framing:
-        return self._network.front_end.framing
 
     @property
     def context_frames(self) -> int:
@@ -116,9 +105,9 @@ class WebRemix:
         return self._mean_frames - 1
 
     def masks(self, spectrum: Spectrum) -> FloatArray:
-        power = self._network.front_end.power(spectrum)
-        shares = rescaled(self._network(power[:, None]), legacy=self._legacy)
-        mine = self._network.front_end.spread(np.swapaxes(owned(shares, self._threshold), 0, 1))
+        power = self.network.front_end.power(spectrum)
+        shares = rescaled(self.network(power[:, None]), legacy=self._legacy)
+        mine = self.network.front_end.spread(np.swapaxes(owned(shares, self._threshold), 0, 1))
         if self._smoothing is not None:
             return self._smoothing(mine, self._frame_ms)[:, None]
         return trailing_mean(mine, self._mean_frames)[:, None]

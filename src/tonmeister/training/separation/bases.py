@@ -107,6 +107,7 @@ def _card(sources: SongSources, seed: int) -> ModelCard:
         },
         training_data=(
             TrainingData("tonmeister train synthesize", "MIT", "songs with a synthetic singer"),
+            *(TrainingData(f.name, licence_of(f), "notes") for f in _midi_folders(sources)),
             *(TrainingData(p.name, licence_of(p), "instruments and drums, played from notes") for p in fonts),
             *(TrainingData(p.name, licence_of(p), "recorded strokes of drums and percussion") for p in kits),
         ),
@@ -132,3 +133,7 @@ def _command(sources: SongSources, seed: int) -> str:
         f"--songs {sources.songs} --seed {seed} -o separation-bases.npz",
     ]
     return " ".join(word for word in words if word)
+
+
+def _midi_folders(sources: SongSources) -> list[Path]:
+    return sorted({path if path.is_dir() else path.parent for path in sources.midi})

@@ -58,7 +58,7 @@ def _tensor(values: Any) -> Any:
 def _weights(batch: Batch, power: float) -> FloatArray:
     """E^power with mean 1 over each patch."""
     weights = np.asarray(batch.mixture**power, np.float32)
-    return weights / (weights.mean((1, 2), keepdims=True) + np.float32(_TINY))
+    return np.asarray(weights / (weights.mean((1, 2), keepdims=True) + np.float32(_TINY)), np.float32)
 
 
 def _flat(batch: Batch) -> Any:

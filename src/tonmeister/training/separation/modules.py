@@ -50,7 +50,7 @@ def build(layers: Layers, *, wide: bool = False) -> Any:
     torch = torch_module()
     nn: Any = torch.nn
 
-    class Stack(nn.Module):  # type: ignore[misc,name-defined]
+    class Stack(nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.layers = nn.ModuleList(map(_torch_layer, layers))
@@ -130,7 +130,7 @@ def computed(branches: Sequence[Layers], weights: Weights, x: FloatArray) -> Flo
 def _activated(y: FloatArray, name: str) -> FloatArray:
     if name == "relu":
         return np.maximum(y, 0.0)
-    return 1.0 / (1.0 + np.exp(-y)) if name == "sigmoid" else y
+    return np.asarray(1.0 / (1.0 + np.exp(-y)), np.float32) if name == "sigmoid" else y
 
 
 # ------------------------------------------------------------------ ONNX
@@ -151,7 +151,7 @@ def onnx_bytes(branches: Sequence[Layers], weights: Weights, *, storage: Storage
         graph.node("Concat", raised, OUTPUT, axis=1)
     first, last = branches[0][0], branches[0][-1]
     into: list[Any] = ["n", first.inputs] if dense else ["n", 1, "frames", "bands"]
-    out = ["n", last.outputs] if dense else ["n", 1, "frames", "bands"]
+    out: list[Any] = ["n", last.outputs] if dense else ["n", 1, "frames", "bands"]
     out[1:1] = [len(branches)] if len(branches) > 1 else []
     whole = helper.make_graph(
         graph.nodes,

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -74,10 +75,10 @@ def stem_songs(sources: SongSources, told: Told | None = None) -> list[StemSong]
     """All songs; raises `BadInputError` when there is none."""
     told = told or (lambda _done: None)
     made = []
+    options = _synthesis(sources)
     for index in range(sources.songs):
         seed = song_seed(sources.seed, index)
-        options = _synthesis(sources)
-        made.append(_kept(sources.cache, f"{seed} {options}", lambda s=seed, o=options: _synthesized(s, o)))
+        made.append(_kept(sources.cache, f"{seed} {options}", partial(_synthesized, seed, options)))
         told((index + 1) / sources.songs)
     for folder in sources.data:
         made += [_kept(sources.cache, key, make) for key, make in _dataset_songs(folder)]
@@ -143,7 +144,7 @@ def _dataset_songs(folder: Path) -> Iterator[tuple[str, Callable[[], StemSong]]]
     """(what its cache is called by, how it is read) of every song that may be learned from."""
     for song in open_dataset(folder).songs():
         if song.split != "test" and not song.problem:
-            yield f"{song.dataset} {song.folder} {song.title}", lambda song=song: _read(song)  # type: ignore[misc]
+            yield f"{song.dataset} {song.folder} {song.title}", partial(_read, song)
 
 
 def _read(song: DatasetSong) -> StemSong:
@@ -166,12 +167,7 @@ def _kept(cache: Path | None, key: str, make: Callable[[], StemSong]) -> StemSon
     cache.mkdir(parents=True, exist_ok=True)
     path = cache / f"stems-{hashlib.sha256(key.encode()).hexdigest()[:20]}.npy"
     if not path.is_file():
-        partial = path.with_suffix(f".part-{os.getpid()}.npy")
-        np.save(partial, make())
-        os.replace(partial, path)
+        unfinished = path.with_suffix(f".part-{os.getpid()}.npy")
+        np.save(unfinished, make())
+        os.replace(unfinished, path)
     return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
-
-
-def for_evaluation(sources: SongSources, *, songs: int, seed: int, **changed: object) -> SongSources:
-    """The same kind of songs from another seed and, where given, other files."""
-    return replace(sources, songs=songs, seed=seed, data=(), **changed)  # type: ignore[arg-type]
