@@ -24,6 +24,7 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
         "how well instruments are known by their sound alone",
     ),
     "separation": ("tonmeister.cli.evaluate_separation", "separated stems against the true ones"),
+    "remix": ("tonmeister.cli.evaluate_remix", "faders on separated tracks against faders on the true ones"),
     "alignment": ("tonmeister.cli.evaluate_alignment", "timing of a score follower against reference times"),
     "listening": ("tonmeister.cli.evaluate_listening", "prepare a blind listening test for people"),
     "listening-results": (

@@ -11,12 +11,13 @@ from tonmeister.evaluation.alignment import AlignmentScore
 from tonmeister.evaluation.balance import BASELINES, HUMAN_SPREAD_LU, BalanceScore
 from tonmeister.evaluation.figures import Group
 from tonmeister.evaluation.mix_metrics import MixEvaluation
+from tonmeister.evaluation.remix import RemixEvaluation
 from tonmeister.evaluation.report import Cell, Page, Section
 from tonmeister.evaluation.separation import SeparationEvaluation
 from tonmeister.evaluation.songs import Song
 from tonmeister.evaluation.svg import Bars, Curve, Lines, Matrix
 
-__all__ = ["alignment_page", "balance_page", "balance_to_dict", "mix_page", "separation_page"]
+__all__ = ["alignment_page", "balance_page", "balance_to_dict", "mix_page", "remix_page", "separation_page"]
 
 _ARROWS: Final = {"higher": "higher is better", "lower": "lower is better", "neutral": "neutral"}
 Table = Mapping[str, Mapping[str, BalanceScore]]
@@ -218,6 +219,21 @@ def separation_page(result: SeparationEvaluation) -> Page:
     null = Section("Null", ("against", "null dB"), ((result.null_against, result.null_db),),
                    "Energy of what remains when all estimates are taken away; lower is better.")  # fmt: skip
     return Page("Separation", (Section("Stems", columns, rows, text, plot), null), result.notes)
+
+
+def remix_page(result: RemixEvaluation) -> Page:
+    """Every track by every gain."""
+    rows = tuple(
+        (name, s.asked_db, s.achieved_db, s.sdr_db, s.expected_sdr_db, s.loudness_error_lu)
+        for name, scores in result.tracks.items()
+        for s in scores
+    )
+    columns = ("track", "asked dB", "achieved dB", "SDR dB", "expected SDR dB", "loudness error LU")
+    text = (
+        "The remix with the estimate against the remix with the true track. SDR: higher is better; expected: from the "
+        "SDR of the separation alone. Achieved: how much the true track moved. Loudness error: 0 is best."
+    )
+    return Page("Remix", (Section("Faders", columns, rows, text),), result.notes)
 
 
 def alignment_page(result: AlignmentScore) -> Page:

@@ -26,7 +26,19 @@ from tonmeister.errors import BadInputError, nearest
 from tonmeister.evaluation.bss_eval import FILTER_FRAMES, bss_eval
 from tonmeister.units import DoubleArray, power_to_db
 
-__all__ = ["SeparationEvaluation", "StemScore", "evaluate_separation", "score_stems", "stem_files"]
+__all__ = [
+    "PairedStems",
+    "Pairs",
+    "SeparationEvaluation",
+    "StemScore",
+    "evaluate_separation",
+    "mixture",
+    "paired_stems",
+    "score_stems",
+    "sdr_db",
+    "si_sdr_db",
+    "stem_files",
+]
 
 CAP_DB: Final = 200.0
 """Stands for a perfect match, so that no value is infinite."""
@@ -36,6 +48,8 @@ LENGTH_TOLERANCE_S: Final = 0.1
 _IGNORED: Final = ("mix", "mixture", "residual")
 
 Progress = Callable[[float], None]
+Pairs = Mapping[str, tuple[DoubleArray, DoubleArray]]
+"""(reference, estimate) by stem, each (channels, frames)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,30 @@ def stem_files(folder: Path) -> dict[str, Path]:
     return found
 
 
+@dataclass(frozen=True)
+class PairedStems:
+    """(reference, estimate) of each stem, at the references' rate; and what was noticed."""
+
+    arrays: Pairs
+    sample_rate: int
+    notes: tuple[str, ...]
+
+
+def paired_stems(estimates: Path, references: Path) -> PairedStems:
+    """The stems of a folder and those of another, matched by file name; raises as `evaluate_separation`."""
+    given, wanted = stem_files(estimates), stem_files(references)
+    if missing := [name for name in given if name not in wanted]:
+        raise BadInputError(
+            f"{references}: has no {missing[0]!r} for {given[missing[0]].name}"
+            f"{nearest(missing[0], list(wanted))}: name both files alike"
+        )
+    notes = tuple(f"{wanted[name].name}: not estimated" for name in wanted if name not in given)
+    truth = {name: read_audio(wanted[name]) for name in given}
+    rate = _one_rate(truth)
+    answer = {name: read_audio(path, rate) for name, path in given.items()}
+    return PairedStems({name: _paired(name, truth[name], answer[name]) for name in given}, rate, notes)
+
+
 def evaluate_separation(
     estimates: Path, references: Path, *, mix: Path | None = None, progress: Progress | None = None
 ) -> SeparationEvaluation:
@@ -108,21 +146,13 @@ def evaluate_separation(
     Raises `BadInputError` for stems without a partner, of unequal length or channels, and for folders that are
     silent altogether.
     """
-    given, wanted = stem_files(estimates), stem_files(references)
-    if missing := [name for name in given if name not in wanted]:
-        raise BadInputError(
-            f"{references}: has no {missing[0]!r} for {given[missing[0]].name}"
-            f"{nearest(missing[0], list(wanted))}: name both files alike"
-        )
-    notes = [f"{wanted[name].name}: not estimated" for name in wanted if name not in given]
-    truth = {name: read_audio(wanted[name]) for name in given}
-    rate = _one_rate(truth)
-    answer = {name: read_audio(path, rate) for name, path in given.items()}
-    arrays = {name: _paired(name, truth[name], answer[name]) for name in given}
-    total, what = _mixture(arrays, read_audio(mix, rate) if mix else None, mix)
-    tracks, said = score_stems(arrays, rate, progress=progress)
-    estimated = _sum([e for _, e in arrays.values()])
-    return SeparationEvaluation(tracks, _null_db(total, estimated), what, rate, (*notes, *said))
+    stems = paired_stems(estimates, references)
+    total, what = mixture(stems, mix)
+    tracks, said = score_stems(stems.arrays, stems.sample_rate, progress=progress)
+    estimated = _sum([e for _, e in stems.arrays.values()])
+    return SeparationEvaluation(
+        tracks, _null_db(total, estimated), what, stems.sample_rate, (*stems.notes, *said)
+    )
 
 
 def _one_rate(audio: Mapping[str, Audio]) -> int:
@@ -149,10 +179,10 @@ def _paired(name: str, reference: Audio, estimate: Audio) -> tuple[DoubleArray, 
     return tuple(a.samples[:, :frames].astype(np.float64) for a in (reference, estimate))  # type: ignore[return-value]
 
 
-def _mixture(
-    arrays: Mapping[str, tuple[DoubleArray, DoubleArray]], mix: Audio | None, path: Path | None
-) -> tuple[DoubleArray, str]:
-    total = _sum([r for r, _ in arrays.values()])
+def mixture(stems: PairedStems, path: Path | None) -> tuple[DoubleArray, str]:
+    """The mixture the stems belong to, from its file or as the sum of the references; and which of them it is."""
+    mix = read_audio(path, stems.sample_rate) if path else None
+    total = _sum([r for r, _ in stems.arrays.values()])
     if not total.any() and mix is None:
         raise BadInputError("all references are silent: nothing can be measured")
     if mix is None:
@@ -182,7 +212,7 @@ def _null_db(total: DoubleArray, estimated: DoubleArray) -> float | None:
 
 
 def score_stems(
-    arrays: Mapping[str, tuple[DoubleArray, DoubleArray]],
+    arrays: Pairs,
     sample_rate: int,
     *,
     progress: Progress | None = None,

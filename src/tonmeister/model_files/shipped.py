@@ -16,6 +16,7 @@ SHIPPED: Final[dict[str, str]] = {
     "identifier": "what instrument a track is, from its sound",
     "identifier-baseline": "the baseline of instrument identification",
     "predict": "where a track's console controls belong, from what it and the others measure",
+    "separation-bases": "what the separator nmf knows of the sound of vocals, drums, bass and other instruments",
 }
 """Name of the files in ``models/`` without ending -> what the model is for."""
 

@@ -78,7 +78,7 @@ SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
     ),
 }
 
-DEFAULT_SEPARATOR: Final = "repet"
+DEFAULT_SEPARATOR: Final = "nmf"
 
 LOADERS: Final[tuple[str, ...]] = ()
 """``module:function`` each: takes a path, returns an estimator, or None for a file that is not of its kind."""
