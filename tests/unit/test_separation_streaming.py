@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from makers import RATE
-from makers_separation import SHORT, Blockwise, Fixed, Halves, Smoothed, song
+from makers_recordings import SHORT, Blockwise, Fixed, Halves, Smoothed, song
 from tonmeister.audio import Audio, read_audio
 from tonmeister.audio_output import write_audio
 from tonmeister.dsp.stft import Stft
