@@ -1,95 +1,89 @@
-"""A small song whose stems are known, and estimators that do something simple."""
+"""Small separators with random weights in the true format, and sounds for them."""
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 
-from makers import RATE
-from tonmeister.audio import Audio
-from tonmeister.separation.base import Framing, Spectrum
+from tonmeister.model_files.store import save_model
+from tonmeister.separation.base import Framing
+from tonmeister.separation.front_end import FrontEnd
+from tonmeister.separation.network_model import NetworkModel, open_network
+from tonmeister.training.separation.cards import separator_card
+from tonmeister.training.separation.modules import onnx_bytes, rounded
+from tonmeister.training.separation.networks import (
+    Layers,
+    deep_karaoke,
+    fully_convolutional,
+    mask_network,
+    web_remix,
+)
+from tonmeister.training.separation.patches import Scaling
+from tonmeister.training.separation.presets import PRESETS, Preset
+from tonmeister.training.separation.stems import STEMS, SongSources
 from tonmeister.units import FloatArray
 
-SHORT = Framing(None, "hann", 512, 512, 128)
+RATE = 8000
+LONG = Framing(RATE, "hann", 256, 256, 64)
+BANDS = 12
 
 
-def stems(seconds: float, rate: int = RATE, *, seed: int = 0) -> dict[str, FloatArray]:
-    """vocals (gliding, in the middle), drums (the same hits every second), bass, other (to the sides)."""
-    times = np.arange(round(seconds * rate)) / rate
-    random = np.random.default_rng(seed)
-    pitch_hz = 330.0 * 2.0 ** (
-        0.4 * np.sin(2 * np.pi * 0.31 * times) + 0.02 * np.sin(2 * np.pi * 5.5 * times)
+def tiny_preset(network: str) -> Preset:
+    """The small preset of a network with a short transform and few bands."""
+    small = PRESETS[network, "small"]
+    front_end = FrontEnd(LONG, LONG.bins if network == "web-remix" else BANDS)
+    return dataclasses.replace(
+        small, front_end=front_end, branches=_branches(network), frames=_frames(network)
     )
-    phase = 2 * np.pi * np.cumsum(pitch_hz) / rate
-    voice = sum(np.sin(k * phase) / k for k in range(1, 9)) * (0.6 + 0.4 * np.sin(2 * np.pi * 0.7 * times))
-    burst = np.tile(random.standard_normal(rate), int(np.ceil(seconds)) + 1)[: len(times)]
-    hits = burst * np.exp(-((times * 2) % 1) * 18)
-    bass = np.sin(2 * np.pi * 82.4 * times) + 0.3 * np.sin(2 * np.pi * 164.8 * times)
-    pad = [np.sin(2 * np.pi * f * times + a) for f, a in ((261.6, 0.0), (392.0, 1.0), (523.3, 2.0))]
-    made = {
-        "vocals": 0.12 * np.stack([voice, voice]),
-        "drums": 0.10 * np.stack([hits, hits]),
-        "bass": 0.12 * np.stack([bass, bass]),
-        "other": 0.06 * np.stack([sum(pad), -0.2 * pad[0] + 0.1 * pad[1]]),
-    }
-    return {name: sound.astype(np.float32) for name, sound in made.items()}
 
 
-def song(seconds: float, rate: int = RATE, *, seed: int = 0) -> Audio:
-    """The sum of `stems`."""
-    return Audio(sum(stems(seconds, rate, seed=seed).values()), rate)
+def _frames(network: str) -> int:
+    return {"deep-remix": 6, "web-remix": 1, "ensemble": 3, "fcn": 9}[network]
 
 
-class Fixed:
-    """Masks that do not depend on the sound: shares that move with frequency."""
-
-    tracks = ("low", "high")
-    context_frames = 0
-
-    def __init__(self, framing: Framing = SHORT) -> None:
-        self.framing = framing
-
-    def masks(self, spectrum: Spectrum) -> FloatArray:
-        high = np.linspace(0.0, 1.0, spectrum.shape[1], dtype=np.float32)
-        shares = np.stack([0.9 - 0.9 * high, 0.9 * high])
-        return np.repeat(shares[:, None, :, None], spectrum.shape[2], axis=3)
+def _branches(network: str) -> tuple[Layers, ...]:
+    if network == "deep-remix":
+        return (deep_karaoke(BANDS, 6, 9),)
+    if network == "web-remix":
+        return (web_remix(LONG.bins),) * 3
+    if network == "ensemble":
+        return (mask_network(3 * BANDS, len(STEMS) * BANDS, 8),) * 4
+    return (fully_convolutional(((2, 3, 3), (1, 5, 5))),)
 
 
-class Smoothed:
-    """Masks that look at seven frames on either side."""
-
-    tracks = ("loud",)
-    framing = SHORT
-    context_frames = 7
-
-    def masks(self, spectrum: Spectrum) -> FloatArray:
-        magnitude = np.abs(spectrum).max(axis=0)
-        padded = np.pad(magnitude, ((0, 0), (7, 7)), mode="edge")
-        near = np.lib.stride_tricks.sliding_window_view(padded, 15, axis=1).mean(axis=-1)
-        return (near / (near + 1.0)).astype(np.float32)[None, None]
+def random_weights(branches: tuple[Layers, ...], seed: int = 0) -> dict[str, FloatArray]:
+    rng = np.random.default_rng(seed)
+    made = {}
+    for b, layers in enumerate(branches):
+        for n, layer in enumerate(layers):
+            fan = np.prod(layer.shape[1:])
+            made[f"b{b}.l{n}.weight"] = rng.normal(0, 1.5 / np.sqrt(fan), layer.shape).astype(np.float32)
+            made[f"b{b}.l{n}.bias"] = rng.normal(0, 0.3, layer.outputs).astype(np.float32)
+    return made
 
 
-class Blockwise:
-    """Masks that follow the loudest frame of a block."""
+def tiny_network(network: str, folder: Path) -> NetworkModel:
+    """A model file with random weights, opened."""
+    preset = tiny_preset(network)
+    bands = preset.front_end.bands
+    scaling = Scaling(preset.feature, np.full(bands, -6, np.float32), np.full(bands, 2, np.float32))
+    calibration = {"slope": 1.3, "offset": -0.2} if network == "deep-remix" else None
+    card = separator_card(
+        preset, SongSources(songs=1), scaling, {"command": "by hand"}, calibration=calibration, metrics={}
+    )
+    path = folder / f"{network}.onnx"
+    save_model(path, onnx_bytes(preset.branches, rounded(random_weights(preset.branches))), card)
+    return open_network(path)
 
-    tracks = ("part",)
-    framing = SHORT
-    context_frames = 0
-    block_frames = 64
 
-    def masks(self, spectrum: Spectrum) -> FloatArray:
-        share = np.float32(1.0 / (1.0 + np.abs(spectrum).max()))
-        return np.full((1, 1, *spectrum.shape[1:]), share, np.float32)
-
-
-class Halves:
-    """Waveforms: 0.3 and 0.6 of what it hears."""
-
-    tracks = ("a", "b")
-
-    def __init__(self, channels: int = 2, sample_rate: int = RATE, segment_frames: int = 6000) -> None:
-        self.channels, self.sample_rate, self.segment_frames = channels, sample_rate, segment_frames
-        self.heard: list[tuple[int, ...]] = []
-
-    def waves(self, segment: FloatArray) -> FloatArray:
-        self.heard.append(segment.shape)
-        return np.stack([0.3 * segment, 0.6 * segment])
+def music(seconds: float = 4.0, *, seed: int = 0, rate: int = RATE) -> FloatArray:
+    """Tones that come and go, and noise: (2, frames)."""
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(round(seconds * rate)) / rate
+    sound = 0.02 * rng.standard_normal((2, len(time_s)))
+    for hertz in (110.0, 261.6, 700.0, 1900.0):
+        swell = 0.1 * (1 + np.sin(2 * np.pi * (0.5 + rng.random()) * time_s))
+        sound += rng.uniform(0.2, 1.0, (2, 1)) * swell * np.sin(2 * np.pi * hertz * time_s)
+    return sound.astype(np.float32)

@@ -2,7 +2,7 @@
 
     mask = clip(S / Y, 0, 1), averaged over the patches that hold a frame (`grais2017`)
 
-Few weights, many operations: patches begin every 8 frames by default.
+Few weights, many operations: patches begin every 4 frames by default.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from tonmeister.separation.base import Spectrum
 from tonmeister.separation.network_model import NetworkEstimator, NetworkModel
-from tonmeister.separation.patch_average import average_over_patches
+from tonmeister.separation.patch_average import average_over_patches, checked_hop, context_frames
 from tonmeister.units import FloatArray
 
 __all__ = ["Convolutional"]
@@ -22,15 +22,15 @@ _TINY: Final = 1e-9
 
 
 class Convolutional(NetworkEstimator):
-    """A `MaskEstimator` of one track; `hop_patches` divides the chunks in which recordings come (see `DeepRemix`)."""
+    """A `MaskEstimator` of one track; `hop_patches` is how many frames apart patches begin."""
 
-    def __init__(self, network: NetworkModel, *, hop_patches: int = 8) -> None:
+    def __init__(self, network: NetworkModel, *, hop_patches: int = 4) -> None:
         super().__init__(network)
-        self._hop = hop_patches
+        self._hop = checked_hop(hop_patches, network.frames)
 
     @property
     def context_frames(self) -> int:
-        return -(-(self.network.frames - 1) // self._hop) * self._hop
+        return context_frames(self.network.frames, self._hop)
 
     def masks(self, spectrum: Spectrum) -> FloatArray:
         power = self.network.front_end.power(spectrum)

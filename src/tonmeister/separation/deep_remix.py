@@ -14,16 +14,18 @@ from typing import Final
 
 import numpy as np
 
-from tonmeister.errors import BadInputError
 from tonmeister.separation.base import Spectrum
 from tonmeister.separation.network_model import NetworkEstimator, NetworkModel
-from tonmeister.separation.patch_average import average_over_patches, mean_within_patches
+from tonmeister.separation.patch_average import (
+    average_over_patches,
+    checked_hop,
+    context_frames,
+    mean_within_patches,
+)
 from tonmeister.units import FloatArray
 
 __all__ = ["DeepRemix", "SongRelativeDeepRemix", "calibrated"]
 
-HOPS: Final = (1, 2, 4, 8, 16)
-"""Distances of patches: divisors of the chunks in which recordings come, so that chunks change nothing."""
 _CLOSEST: Final = 1e-6
 _WHOLE_SONG_FRAMES: Final = 1 << 21
 """Seven hours."""
@@ -45,17 +47,14 @@ class DeepRemix(NetworkEstimator):
     def __init__(
         self, network: NetworkModel, *, hop_patches: int = 1, legacy_intra_patch_mean: bool = False
     ) -> None:
-        if hop_patches not in HOPS:
-            raise BadInputError(f"hop_patches={hop_patches}: give one of {', '.join(map(str, HOPS))}")
         super().__init__(network)
-        self._hop, self._legacy = hop_patches, legacy_intra_patch_mean
+        self._hop, self._legacy = checked_hop(hop_patches, network.frames), legacy_intra_patch_mean
         calibration = network.settings.get("calibration") or {"slope": 1.0, "offset": 0.0}
         self._slope, self._offset = float(calibration["slope"]), float(calibration["offset"])
 
     @property
     def context_frames(self) -> int:
-        """All but one frame of a patch, in whole hops."""
-        return -(-(self.network.frames - 1) // self._hop) * self._hop
+        return context_frames(self.network.frames, self._hop)
 
     def probability(self, power: FloatArray) -> FloatArray:
         """How likely the voice dominates each band, calibrated, of band powers (frames, bands)."""

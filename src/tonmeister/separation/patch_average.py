@@ -13,13 +13,29 @@ from typing import Final
 
 import numpy as np
 
+from tonmeister.errors import BadInputError
 from tonmeister.units import FloatArray
 
-__all__ = ["PatchNet", "average_over_patches", "mean_within_patches"]
+__all__ = ["HOPS", "PatchNet", "average_over_patches", "checked_hop", "context_frames", "mean_within_patches"]
 
 PatchNet = Callable[[FloatArray], FloatArray]
 """(patches, length, bands) to the same shape."""
+HOPS: Final = (1, 2, 4)
+"""Distances of patches: divisors of the chunks in which recordings come, so that chunks change nothing."""
 _AT_ONCE: Final = 256
+
+
+def checked_hop(hop: int, length: int) -> int:
+    """`hop`, if patches of `length` frames that are so far apart leave out no frame."""
+    if hop not in HOPS or hop > length:
+        allowed = ", ".join(str(h) for h in HOPS if h <= length)
+        raise BadInputError(f"hop_patches={hop}: give one of {allowed}")
+    return hop
+
+
+def context_frames(length: int, hop: int) -> int:
+    """How many frames on either side decide on a frame: with hops, no patch that ends with a chunk may reach it."""
+    return length - 1 if hop == 1 else -(-length // hop) * hop
 
 
 def average_over_patches(features: FloatArray, net: PatchNet, *, length: int, hop: int = 1) -> FloatArray:

@@ -66,7 +66,7 @@ def owned(shares: FloatArray, threshold: float) -> FloatArray:
     """1 for the track (axis 1) with the largest share if that is above the threshold, else 0."""
     winner = np.expand_dims(shares.argmax(axis=1), 1)
     is_mine = np.arange(shares.shape[1])[:, None] == winner
-    return (is_mine & (shares > threshold)).astype(np.float32)
+    return np.asarray(is_mine & (shares > threshold), np.float32)
 
 
 def trailing_mean(gains: FloatArray, count: int) -> FloatArray:
