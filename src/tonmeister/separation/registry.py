@@ -64,6 +64,12 @@ SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
         ("harmonic", "percussive"),
         "Fitzgerald, DAFx 2010",
     ),
+    "pitch-informed": SeparatorInfo(
+        "tonmeister.separation.pitch_informed:PitchInformed",
+        "a soloist by its melody, overtones and attacks; nothing learned",
+        ("solo", "accompaniment"),
+        "after Cano, Schuller & Dittmar, EURASIP JASP 2014:23",
+    ),
     "repet": SeparatorInfo(
         "tonmeister.separation.repet:Repet",
         "what does not repeat with the beat is the voice",
@@ -80,7 +86,7 @@ SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
 
 DEFAULT_SEPARATOR: Final = "nmf"
 
-LOADERS: Final[tuple[str, ...]] = ()
+LOADERS: Final[tuple[str, ...]] = ("tonmeister.separation.community.kinds:open_foreign",)
 """``module:function`` each: takes a path, returns an estimator, or None for a file that is not of its kind."""
 
 
