@@ -27,6 +27,10 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
         "tonmeister.cli.train_separation",
         "teach a network to take finished recordings apart",
     ),
+    "jazz": (
+        "tonmeister.cli.train_jazz",
+        "teach the networks that separate a jazz soloist and place it",
+    ),
     "dynamical": (
         "tonmeister.cli.train_dynamical",
         "learn moving faders from songs and their mixes",

@@ -27,7 +27,7 @@ Change = Callable[[NDArray[Any]], NDArray[Any]]
 
 def bin_hz(sample_rate: int) -> NDArray[np.float64]:
     """Frequencies of the bins."""
-    return np.fft.rfftfreq(FRAME, 1.0 / sample_rate)
+    return np.asarray(np.fft.rfftfreq(FRAME, 1.0 / sample_rate), np.float64)
 
 
 class ShortTimeProcessor:

@@ -153,7 +153,9 @@ def _overtones(magnitude: FloatArray, hertz: float) -> FloatArray:
     highs = np.minimum(np.floor(centers + half).astype(np.int64) + 1, len(magnitude))
     inside = lows < highs
     lows, highs = lows[inside], highs[inside]
-    peaks = np.array([magnitude[a:b].max() for a, b in zip(lows, highs, strict=True)])
+    peaks = np.array(
+        [magnitude[a:b].max() for a, b in zip(lows.tolist(), highs.tolist(), strict=True)], np.float32
+    )
     allowed = _MOST_OVER_NEIGHBORS * _neighbors(peaks)
     mask = np.zeros_like(magnitude)
     for a, b, peak, most in zip(lows, highs, peaks, allowed, strict=True):
@@ -172,7 +174,7 @@ def _attacks(magnitude: FloatArray, path: NDArray[np.int64]) -> FloatArray:
     before = np.concatenate([[-1], path[:-1]])
     begins = (path >= 0) & ((before < 0) | (np.abs(path - before) > 2))
     mask = np.zeros_like(magnitude)
-    for frame in np.flatnonzero(begins):
+    for frame in np.flatnonzero(begins).tolist():
         earlier = magnitude[:, max(frame - 1, 0)]
         new = np.maximum(magnitude[:, frame] - earlier, 0.0) / (magnitude[:, frame] + np.float32(_TINY))
         lowest = round(float(_candidates()[path[frame]]) * _FFT / _RATE)
