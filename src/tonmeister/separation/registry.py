@@ -86,7 +86,10 @@ SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
 
 DEFAULT_SEPARATOR: Final = "nmf"
 
-LOADERS: Final[tuple[str, ...]] = ("tonmeister.separation.community.kinds:open_foreign",)
+LOADERS: Final[tuple[str, ...]] = (
+    "tonmeister.separation.jazz:from_file",
+    "tonmeister.separation.community.kinds:open_foreign",
+)
 """``module:function`` each: takes a path, returns an estimator, or None for a file that is not of its kind."""
 
 
