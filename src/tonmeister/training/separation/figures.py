@@ -30,7 +30,7 @@ _LOUDER: Final = 10 ** (12 / 10)
 
 
 def references(stems: FloatArray, tracks: Sequence[str]) -> dict[str, FloatArray]:
-    """What each track should hold, (2, frames); ``accompaniment`` is all but the vocals."""
+    """What each track should hold, (channels, frames); ``accompaniment`` is all but the vocals."""
     known = {name: stems[number] for number, name in enumerate(STEMS)}
     known["accompaniment"] = stems[1:].sum(0)
     return {track: known[track] for track in tracks}
@@ -39,7 +39,7 @@ def references(stems: FloatArray, tracks: Sequence[str]) -> dict[str, FloatArray
 def separation_figures(
     estimator: MaskEstimator, front_end: FrontEnd, excerpts: Iterable[FloatArray]
 ) -> dict[str, Any]:
-    """Per track: medians over excerpts (4, 2, frames) of SI-SDR and SDR and of what is gained over the mixture.
+    """Per track: medians over excerpts (4, channels, frames) of SI-SDR and SDR and of what is gained over the mixture.
 
     Beside them stand the masks of the truth, binary and ratio, through the same bins; and what is put into the vocals
     where there are none.

@@ -32,6 +32,8 @@ _VOICE_DB: Final = 12.0
 _LOUDNESS_DB: Final = (-30.0, -12.0)
 _CODED_SHARE: Final = 0.2
 _CODED_HZ: Final = 16_000
+_MONO_SHARE: Final = 0.75
+"""Examples of which one channel is heard: recordings may be mono, and it takes half the time."""
 _QUIET: Final = 1e-4
 _TRIES: Final = 12
 _SMALLEST: Final = 1e-14
@@ -45,12 +47,14 @@ class Examples:
     voices: Sequence[StemSong] = ()
 
     def draw(self, rng: np.random.Generator, seconds: float) -> tuple[FloatArray, bool]:
-        """Stems (4, 2, frames) of one example, and whether it is to sound like coded sound."""
+        """Stems (4, 1 or 2, frames) of one example, and whether it is to sound like coded sound."""
         frames = round(seconds * RATE_HZ)
         together = self.songs[int(rng.integers(len(self.songs)))] if rng.random() < _ONE_SONG_SHARE else None
         at = float(rng.random())
         stems = np.stack([self._stem(k, together, at, frames, rng) for k in range(len(STEMS))])
         _balance(stems, rng)
+        if rng.random() < _MONO_SHARE:
+            stems = stems[:, :1]
         return stems, bool(rng.random() < _CODED_SHARE)
 
     def _stem(
@@ -76,7 +80,10 @@ class Examples:
 def _excerpt(stem: NDArray[np.int16], place: float, frames: int) -> FloatArray:
     """`frames` samples from `place`, 0 to 1, of a stem on; behind its end it begins anew."""
     first = int(place * max(stem.shape[1] - frames, 1))
-    return as_floats(np.take(stem, np.arange(first, first + frames), axis=1, mode="wrap"))
+    pieces = [stem[:, first : first + frames]]
+    while (left := frames - sum(piece.shape[1] for piece in pieces)) > 0:
+        pieces.append(stem[:, :left])
+    return as_floats(np.concatenate(pieces, axis=1))
 
 
 def _varied(stem: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -126,22 +133,21 @@ def hear(front_ends: Sequence[FrontEnd], examples: Iterator[tuple[FloatArray, bo
     """Every example through every front end; front ends of one framing share the transform."""
     made: list[list[NDArray[np.float16]]] = [[] for _ in front_ends]
     for stems, coded in examples:
-        sounds = np.concatenate([stems.sum(0, keepdims=True), stems])
         spectra: dict[object, Spectrum] = {}
         for number, front_end in enumerate(front_ends):
             if front_end.framing not in spectra:
-                spectra[front_end.framing] = _spectra(sounds, front_end, coded=coded)
+                spectra[front_end.framing] = _spectra(stems, front_end, coded=coded)
             made[number].append(_log(front_end, spectra[front_end.framing]))
     return [_joined(parts) for parts in made]
 
 
-def _spectra(sounds: FloatArray, front_end: FrontEnd, *, coded: bool) -> Spectrum:
-    """(sounds, 2, bins, frames)"""
-    spectra = front_end.stft.forward(sounds)
+def _spectra(stems: FloatArray, front_end: FrontEnd, *, coded: bool) -> Spectrum:
+    """Of the mixture and of each stem, (1 + stems, channels, bins, frames)."""
+    spectra = front_end.stft.forward(stems)
     if coded:
         framing = front_end.framing
         spectra[..., round(_CODED_HZ / RATE_HZ * framing.fft_frames) :, :] = 0
-    return np.asarray(spectra, np.complex64)
+    return np.concatenate([spectra.sum(0, keepdims=True), spectra])
 
 
 def _log(front_end: FrontEnd, spectra: Spectrum) -> NDArray[np.float16]:

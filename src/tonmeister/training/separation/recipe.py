@@ -48,7 +48,7 @@ class RecipeOptions:
     """Songs for the figures; none: no figures."""
     examples: int = 150
     """Mixtures of six seconds to learn from."""
-    held_examples: int = 24
+    held_examples: int = 16
     test_excerpts: int = 12
     seed: int = 0
     command: str = "tonmeister train separation"
