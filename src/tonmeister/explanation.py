@@ -23,7 +23,7 @@ from tonmeister.decisions import (
 )
 from tonmeister.effects.base import Effect, Parameters
 from tonmeister.plan import MixPlan, TrackRecord
-from tonmeister.strip import MASTER, PLACE, Curve, Strip
+from tonmeister.strip import MASTER, PLACE, Curve, Place, Strip
 
 __all__ = [
     "ExplainedMove",
@@ -35,6 +35,7 @@ __all__ = [
     "main_reason",
     "move_text",
     "pan_text",
+    "place_text",
     "placed_text",
     "side_text",
     "story_to_dict",
@@ -176,6 +177,17 @@ def side_text(azimuth_deg: float) -> str:
     """An azimuth in words: 30° left, 0° in front."""
     side = "" if azimuth_deg in (0.0, 180.0, -180.0) else " left" if azimuth_deg > 0 else " right"
     return f"{abs(azimuth_deg):.0f}°{side}"
+
+
+def place_text(place: Place) -> str:
+    """A place in a layout: what of it differs from stereo."""
+    stereo = Place()
+    parts = [
+        text(getattr(place, name)).replace(" in a layout", "")
+        for name, text in _PLACED.items()
+        if getattr(place, name) != getattr(stereo, name)
+    ]
+    return ", ".join(parts) or "as in stereo"
 
 
 def level_text(strip: Strip) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "existing_file",
     "examples",
     "folder_argument",
+    "layouts",
     "names_only_option",
     "overwrite_option",
     "parse_moves",
@@ -40,6 +41,8 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 BITS = ("16", "24", "32", "32f")
+LAYOUTS = ("stereo", "quad", "5.1", "7.1", "5.1.4", "7.1.4", "binaural")
+"""The names of `spatial.layouts`, which imports more than a help page needs."""
 
 
 def examples(*lines: str) -> str:
@@ -152,6 +155,26 @@ def _wishes(function: F) -> F:
         }  # fmt: skip
         more = (f"{name}={text}" for name, text in named.items() if text)
         return function(*args, options=(*options, *more), **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def layouts(function: F) -> F:
+    """``--layout --mode --format``, as one mapping ``placing`` (see `spatial.finishing.Placing`)."""
+
+    @click.option("--layout", type=click.Choice(LAYOUTS), default="stereo", show_default=True,
+                  help="Loudspeakers the result is for; binaural is for headphones.")  # fmt: skip
+    @click.option(
+        "--mode", type=click.Choice(["exact", "free"]), default="exact", show_default=True,
+        help="exact: its stereo downmix is the stereo mix; free: sources go wherever their place says.",
+    )  # fmt: skip
+    @click.option(
+        "--format", "form", type=click.Choice(["wav", "adm"]), default="wav", show_default=True,
+        help="wav: a channel per loudspeaker; adm: a bed and objects (ADM BWF, ITU-R BS.2076).",
+    )  # fmt: skip
+    @functools.wraps(function)
+    def wrapped(*args: Any, layout: str, mode: str, form: str, **rest: Any) -> Any:
+        return function(*args, placing={"layout": layout, "mode": mode, "form": form}, **rest)
 
     return wrapped  # type: ignore[return-value]
 

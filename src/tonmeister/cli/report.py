@@ -6,14 +6,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tonmeister.cli.screen import Screen
-from tonmeister.cli.tables import balance_table, balance_to_dict, measured_table, plan_table, plan_tracks
+from tonmeister.cli.screen import Screen, number
+from tonmeister.cli.tables import (
+    balance_table,
+    balance_to_dict,
+    measured_table,
+    plan_table,
+    plan_tracks,
+    table,
+)
 from tonmeister.plan import MixPlan
 
 if TYPE_CHECKING:
-    from tonmeister.finish import Finished
+    from rich.table import Table
 
-__all__ = ["mix_to_dict", "report_mix"]
+    from tonmeister.finish import Finished
+    from tonmeister.spatial.checks import LayoutChecks
+
+__all__ = ["checks_table", "mix_to_dict", "report_mix"]
 
 
 def report_mix(
@@ -23,6 +33,7 @@ def report_mix(
     plan_path: Path | None,
     plots: Sequence[Path] = (),
     notes: Sequence[str] = (),
+    checks: LayoutChecks | None = None,
 ) -> None:
     """Tables or JSON on stdout, notes and the places of the files on stderr."""
     plan, before, after = finished.plan, finished.before.to_dict(), finished.after.to_dict()
@@ -31,9 +42,12 @@ def report_mix(
     screen.show(
         "Distance from the usual spectrum of a mix, dB (! is unusual):", balance_table(before, after), ""
     )
+    if checks is not None:
+        screen.show(checks_table(checks), "")
     if screen.as_json:
         files = {"output": finished.output, "plan": plan_path, "stems": finished.stems, "plots": plots}
-        screen.json(mix_to_dict(plan, before, after, notes, files))
+        layout = {"layout": checks.to_dict()} if checks is not None else {}
+        screen.json(mix_to_dict(plan, before, after, notes, files | layout))
     screen.notes(notes)
     places = {"mix": finished.output, "plan": plan_path}
     for what, path in {**places, **{f"stem {s.name}": s for s in finished.stems}}.items():
@@ -41,6 +55,25 @@ def report_mix(
             screen.say(f"{what.partition(' ')[0]}: {path}")
     for plot in plots:
         screen.say(f"plot: {plot}")
+
+
+def checks_table(checks: LayoutChecks) -> Table:
+    """What was checked of a layout, a line each; what cannot be is left out."""
+    rows = [
+        ("downmix less the stereo mix, largest sample", checks.null_peak_dbfs, "dBFS"),
+        ("mono downmix less the stereo mix in mono", checks.mono_null_peak_dbfs, "dBFS"),
+        ("stereo mix", checks.stereo_lufs, "LUFS"),
+        ("downmix", checks.downmix_lufs, "LUFS"),
+        ("all channels", checks.integrated_lufs, "LUFS"),
+        ("true peak, all channels", checks.true_peak_dbtp, "dBTP"),
+        ("true peak of the downmix", checks.downmix_true_peak_dbtp, "dBTP"),
+        ("LFE above 200 Hz against all of it", checks.lfe_above_200_hz_db, "dB"),
+    ]
+    shown = [(name, number(value), unit) for name, value, unit in rows if value is not None]
+    longer = checks.frames - checks.stereo_frames
+    shown.append(("longer than the stereo mix", str(longer), "frames"))
+    title = f"{checks.layout}, {checks.mode}: {' '.join(checks.channels)}"
+    return table((title, "value", "unit"), shown, right=("value",))
 
 
 def mix_to_dict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -85,6 +86,7 @@ def plan_tracks(plan: MixPlan) -> list[dict[str, Any]]:
                     "confidence": record.confidence,
                     "gain_db": strip.gain_db,
                     "pan": strip.pan,
+                    "place": dataclasses.asdict(strip.place),
                     "muted": strip.muted,
                     "automated": sorted(strip.automation),
                     "inserts": [insert.slot for insert in strip.inserts],

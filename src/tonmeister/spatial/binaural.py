@@ -8,7 +8,8 @@ later than at the middle of the head by (Woodworth 1938)::
 
 and is filtered by H = (1 + i alpha w / (2 w0)) / (1 + i w / (2 w0)), w0 = c / a, with
 alpha = (1 + m / 2) + (1 - m / 2) cos(beta / theta_min pi) (Brown & Duda 1998, eq. 3): brighter on the near side, duller in
-the shadow. It has no pinnae, so it tells front from back and up from down only by what the loudspeakers carry.
+the shadow. All are divided by their mean power over the loudspeakers, so that the whole sounds neither duller nor louder
+(diffuse-field equalization). It has no pinnae, so it tells front from back and up from down only by what the loudspeakers carry.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 
 from tonmeister.spatial.layouts import Layout
 from tonmeister.spatial.numbers import number
-from tonmeister.units import DoubleArray, FloatArray, db_to_gain
+from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["Binaural", "head_responses"]
 
@@ -28,8 +29,6 @@ _SOUND_M_PER_S: Final = 343.0
 _MIDDLE_S: Final = 0.001
 """The middle of the head is this late, so that no ear is early; taken out again."""
 _LENGTH_S: Final = 0.004
-_LEVEL_DB: Final = -3.0
-"""One loudspeaker reaches two ears: its power on headphones is then what it was."""
 
 
 @lru_cache(maxsize=4)
@@ -40,7 +39,7 @@ def head_responses(layout: Layout, sample_rate: int) -> tuple[DoubleArray, int]:
     hz = np.fft.rfftfreq(taps, 1.0 / sample_rate)
     radius_m = number("head.radius_m")
     minimum, shadow_deg = number("head.shadow_minimum"), number("head.shadow_angle_deg")
-    responses = np.zeros((2, layout.channels, taps))
+    spectra = np.zeros((2, layout.channels, len(hz)), np.complex128)
     for channel, speaker in enumerate(layout.speakers):
         if speaker.lfe:
             continue
@@ -51,8 +50,9 @@ def head_responses(layout: Layout, sample_rate: int) -> tuple[DoubleArray, int]:
             alpha = (1 + minimum / 2) + (1 - minimum / 2) * np.cos(angle / np.deg2rad(shadow_deg) * np.pi)
             w = 1j * np.pi * hz * radius_m / _SOUND_M_PER_S
             shadow = (1.0 + alpha * w) / (1.0 + w)
-            responses[ear, channel] = np.fft.irfft(shadow * np.exp(-2j * np.pi * hz * delay_s), taps)
-    return responses * db_to_gain(_LEVEL_DB), late
+            spectra[ear, channel] = shadow * np.exp(-2j * np.pi * hz * delay_s)
+    power = (np.abs(spectra) ** 2).sum(axis=(0, 1)) / sum(not s.lfe for s in layout.speakers)
+    return np.fft.irfft(spectra / np.sqrt(power), taps), late
 
 
 class Binaural:

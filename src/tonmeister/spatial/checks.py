@@ -29,7 +29,7 @@ class LayoutChecks:
     frames: int
     stereo_frames: int
     null_peak_dbfs: float | None
-    """Largest sample of the downmix less the stereo mix through the same gain and limiter; None for headphones."""
+    """Largest sample of the downmix less the stereo mix through the same gain and limiter; None for ears and objects."""
     null_rms_dbfs: float | None
     mono_null_peak_dbfs: float | None
     stereo_lufs: float | None
@@ -53,9 +53,11 @@ class LayoutChecks:
 class LayoutMeter:
     """Takes stacks (stereo mix, then loudspeakers) block by block."""
 
-    def __init__(self, layout: Layout, sample_rate: int, *, ears: bool = False) -> None:
-        """With `ears` the channels behind the stereo mix are two ears."""
-        self._layout, self._ears = layout, ears
+    def __init__(
+        self, layout: Layout, sample_rate: int, *, ears: bool = False, compared: bool = True
+    ) -> None:
+        """With `ears` the channels behind the stereo mix are two ears; `compared` says that a downmix is to equal it."""
+        self._layout, self._ears, self._compared = layout, ears, compared and not ears
         self._peak = self._mono_peak = self._energy = 0.0
         self._frames = 0
         self._stereo = LoudnessMeter(sample_rate, 2, peaks=False)
@@ -99,9 +101,9 @@ class LayoutMeter:
             mode=mode,
             channels=("left ear", "right ear") if self._ears else self._layout.labels,
             frames=self._frames,
-            null_peak_dbfs=gain_to_db(self._peak) if shown else None,
-            null_rms_dbfs=power_to_db(self._energy / max(self._frames, 1)) if shown else None,
-            mono_null_peak_dbfs=gain_to_db(self._mono_peak) if shown else None,
+            null_peak_dbfs=gain_to_db(self._peak) if self._compared else None,
+            null_rms_dbfs=power_to_db(self._energy / max(self._frames, 1)) if self._compared else None,
+            mono_null_peak_dbfs=gain_to_db(self._mono_peak) if self._compared else None,
             stereo_lufs=self._stereo.integrated_lufs,
             downmix_lufs=self._downmix.integrated_lufs if shown else None,
             mono_loss_lu=one - other if one is not None and other is not None else None,

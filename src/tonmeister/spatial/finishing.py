@@ -7,7 +7,7 @@ the output, so that the gain into the limiter can be sought over it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,8 @@ from tonmeister.finish import (
 )
 from tonmeister.multitrack import Multitrack
 from tonmeister.plan import MixPlan
-from tonmeister.render import BLOCK_FRAMES, on_time, render_blocks, split_master
+from tonmeister.render import BLOCK_FRAMES, Section, on_time, render_blocks, split_master
+from tonmeister.spatial.adm import ADM_RATE, BEDS, AdmWriter, Program
 from tonmeister.spatial.binaural import Binaural
 from tonmeister.spatial.bus import STEREO_ROWS, SpatialBus
 from tonmeister.spatial.checks import LayoutChecks, LayoutMeter
@@ -48,12 +49,18 @@ from tonmeister.strip import MASTER, Strip
 from tonmeister.targets import Target
 from tonmeister.units import DoubleArray, FloatArray, gain_to_db
 
-__all__ = ["FORMS", "Form", "Placing", "check_layout_output", "finish_in_layout", "render_in_layout"]
+__all__ = [
+    "ADM_RATE",
+    "FORMS",
+    "Form",
+    "Placing",
+    "check_layout_output",
+    "finish_in_layout",
+    "render_in_layout",
+]
 
 Form = Literal["wav", "adm"]
 FORMS: Final = ("wav", "adm")
-ADM_RATE: Final = 48_000
-"""The one rate of the ADM files that are written, Hz (EBU Tech 3392, production profile)."""
 _LARGEST_FLAC: Final = 8
 _PEAK_MARGIN_DB: Final = 0.1
 """Kept below a ceiling that a gain alone has to meet, for dither and rounding."""
@@ -90,9 +97,9 @@ def check_layout_output(output: Path, placing: Placing, *, overwrite: bool, subt
             raise BadInputError(
                 f"{output}: an ADM file is a .wav file of 24 bits: give such a name, and no other --bits"
             )
-        if placing.ears:
+        if placing.layout not in BEDS:
             raise BadInputError(
-                "layout='binaural' is for headphones and has no ADM form: leave --format adm out"
+                f"layout={placing.layout!r} has no ADM form: give one of {', '.join(BEDS)}, or leave --format adm out"
             )
     elif channels > 2 and suffix not in (".wav", ".rf64", ".flac"):
         raise BadInputError(f"{output}: layout={placing.layout} needs .wav, .rf64 or .flac: give such a name")
@@ -110,16 +117,22 @@ def finish_in_layout(
 
     `how` is as in `finish.Delivery`. Where nothing can be measured (silence, less than 0.4 s) the level stays.
     """
+    if placing.form == "adm" and multitrack.sample_rate != ADM_RATE:
+        return _at_adm_rate(
+            finish_in_layout, multitrack, plan, output, placing, target=target, progress=progress, **how
+        )
     job = _Job(multitrack, plan, placing, Delivery(output, **how), progress)
     bare, _ = split_master(with_gain(plan, target, 0.0))
     with Scratch(output, job.rows) as scratch:
         meter = MixMeter(job.sample_rate, job.heard, weights=job.weights)
-        watched = slice(0 if placing.limited else STEREO_ROWS, None)
-        peaks = TruePeakMeter(len(range(job.rows)[watched]))
+        # with a limiter the downmix is to stay below the ceiling, too; without one it is what it was
+        watched = slice(0 if placing.limited else STEREO_ROWS, STEREO_ROWS)
+        peaks = TruePeakMeter(job.heard + len(range(STEREO_ROWS)[watched]))
         with Aside(meter.update) as measure, Aside(peaks.update) as peak:
             for stack in job.rendered(bare):
-                measure(job.monitored(stack))
-                peak(np.ascontiguousarray(stack[watched]))
+                heard = job.monitored(stack)
+                measure(heard)
+                peak(np.concatenate([stack[watched], heard]))
                 scratch.write(stack)
         highest = peaks.finish()
         premaster = dataclasses.replace(
@@ -129,15 +142,41 @@ def finish_in_layout(
         plan = with_gain(plan, target, gain_db, limited=placing.limited)
         blocks = job.through(split_master(plan)[1], scratch.blocks(), job.rows)
         finished, checks = job.written(plan, job.told("finish", blocks), gain_db)
-    return dataclasses.replace(finished, notes=(*finished.notes, *missed(finished.after, target))), checks
+    notes = missed(finished.after, target)
+    if notes and not placing.limited:
+        notes.append(
+            "a gain alone keeps the downmix what it was; a limiter comes with --target or --mode free"
+        )
+    return dataclasses.replace(finished, notes=(*finished.notes, *notes)), checks
 
 
 def render_in_layout(
     multitrack: Multitrack, plan: MixPlan, output: Path, placing: Placing, *, progress: Progress | None = None, **how: Any
 ) -> tuple[Finished, LayoutChecks]:  # fmt: skip
     """Render a finished plan into a layout as it stands, in one pass; `how` is as in `finish.Delivery`."""
+    if placing.form == "adm" and multitrack.sample_rate != ADM_RATE:
+        return _at_adm_rate(render_in_layout, multitrack, plan, output, placing, progress=progress, **how)
     job = _Job(multitrack, plan, placing, Delivery(output, **how), progress)
     return job.written(plan, job.rendered(plan), 0.0)
+
+
+def _at_adm_rate(
+    make: Callable[..., tuple[Finished, LayoutChecks]], multitrack: Multitrack, plan: MixPlan, *rest: Any, **how: Any
+) -> tuple[Finished, LayoutChecks]:  # fmt: skip
+    """The same with the tracks read at 48 kHz, which a plan in units of time and frequency does not mind."""
+    section: Section | None = how.pop("section", None)
+    if section is not None:
+        start, frames = (
+            None if n is None else round(n * ADM_RATE / multitrack.sample_rate)
+            for n in (section.start, section.frames)
+        )
+        section = Section(start or 0, frames)
+    faster = dataclasses.replace(multitrack, sample_rate=ADM_RATE)
+    finished, checks = make(
+        faster, dataclasses.replace(plan, sample_rate=ADM_RATE), *rest, section=section, **how
+    )
+    kept = dataclasses.replace(finished.plan, sample_rate=multitrack.sample_rate)
+    return dataclasses.replace(finished, plan=kept), checks
 
 
 def _met_gain_db(
@@ -289,7 +328,9 @@ class _Job:
     ) -> tuple[Finished, LayoutChecks]:
         """Write and measure finished stacks."""
         meter = MixMeter(self.sample_rate, self.heard, weights=self.weights)
-        checks = LayoutMeter(self._speakers, self.sample_rate, ears=self.placing.ears)
+        checks = LayoutMeter(
+            self._speakers, self.sample_rate, ears=self.placing.ears, compared=self._monitor is None
+        )
         with self._writer(plan) as writer, Aside(meter.update) as measure, Aside(checks.update) as check:
             for stack in stacks:
                 heard = self.monitored(stack)
@@ -312,6 +353,10 @@ class _Job:
             notes.append(
                 f"master: {', '.join(aside)} works on the stereo mix, so only the front loudspeakers hear it"
             )
+        if self._monitor is not None:
+            notes.append(
+                "ADM: who plays the objects places them; figures are for a renderer with these loudspeakers"
+            )
         if self.placing.ears:
             notes.append("binaural: for headphones only; a spherical head without pinnae")
         return notes
@@ -326,8 +371,6 @@ class _Job:
             (s.info.time_reference_frames for t in self._multitrack.tracks for s in t.sources), default=0
         )
         if self.placing.form == "adm":
-            from tonmeister.spatial.adm import AdmWriter, Program
-
             strips = {s.name: s for s in plan.strips}
             objects = {name: object_directions(strips[name]) for name in self._bus.objects}
             program = Program(plan.title or self.delivery.output.stem, self._speakers, objects, self._frames)

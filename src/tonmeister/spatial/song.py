@@ -79,7 +79,11 @@ def upmix(
         names = [t.name for t in tracks] if heard.mono else []
         placed = dataclasses.replace(placing, mono=names, limited=limited)
         wanted = target or Target(
-            "as the song", heard.lufs, _CEILING_DBTP, source="ITU-R BS.1770-4", evidence="M"
+            "as the song",
+            None if heard.lufs is None else round(heard.lufs, 2),
+            _CEILING_DBTP,
+            source="ITU-R BS.1770-4",
+            evidence="M",
         )
         return finish_in_layout(
             multitrack, plan, output, placed, target=wanted, overwrite=overwrite, subtype=subtype, threads=threads,
@@ -101,7 +105,8 @@ def _listen(song: Path, channels: int, told: Progress) -> _Heard:
             told("listen", done / max(reader.frames, 1))
     if not done:
         raise BadInputError(f"{song}: holds no samples: export it again")
-    return _Heard(meter.integrated_lufs, mono)
+    lufs = meter.integrated_lufs
+    return _Heard(None if lufs is None else round(lufs, 2), mono)
 
 
 @contextmanager
