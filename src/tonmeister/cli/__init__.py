@@ -27,6 +27,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "render": ("tonmeister.cli.render", "render a plan exactly as it stands"),
     "explain": ("tonmeister.cli.explain", "the plan in words: every move, its reason, its source"),
     "evaluate": ("tonmeister.cli.evaluate", "how good is a mix, an engine, a separation, an alignment"),
+    "upmix": ("tonmeister.cli.upmix", "place a finished recording into 5.1, 7.1.4 or headphones"),
     "unmix": ("tonmeister.cli.unmix", "find the faders and pans of a finished mix"),
     "separate": ("tonmeister.cli.separate", "take a finished recording apart into tracks that add up to it"),
     "remix": ("tonmeister.cli.remix", "move the parts of a finished recording"),

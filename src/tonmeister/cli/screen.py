@@ -29,6 +29,9 @@ _STAGES: Final = {
     "render": "rendering",
     "finish": "meeting the loudness target",
     "learn": "learning",
+    "listen": "listening to the song",
+    "separate": "separating",
+    "match": "coming closer to the reference",
 }
 
 

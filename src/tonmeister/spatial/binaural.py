@@ -9,7 +9,7 @@ later than at the middle of the head by (Woodworth 1938)::
 and is filtered by H = (1 + i alpha w / (2 w0)) / (1 + i w / (2 w0)), w0 = c / a, with
 alpha = (1 + m / 2) + (1 - m / 2) cos(beta / theta_min pi) (Brown & Duda 1998, eq. 3): brighter on the near side, duller in
 the shadow. All are divided by their mean power over the loudspeakers, so that the whole sounds neither duller nor louder
-(diffuse-field equalization). It has no pinnae, so it tells front from back and up from down only by what the loudspeakers carry.
+(diffuse-field equalization). The head has no pinnae, so it tells front from back only by what the loudspeakers carry.
 """
 
 from __future__ import annotations
