@@ -35,6 +35,8 @@ class Wishes:
     base: MixPlan | None = None
     names_only: bool = False
     """Whether file names alone say what the tracks are."""
+    reference: Path | None = None
+    """A finished mix to come close to."""
 
     @property
     def decides(self) -> bool:
@@ -52,13 +54,16 @@ def wishes(
     seed: int,
     plan: Path | None = None,
     names_only: bool = False,
+    reference: Path | None = None,
 ) -> Wishes:
     """Read the texts of the options; raises `BadInputError` for what cannot be meant."""
     from tonmeister.plan_file import load_plan
 
     base = load_plan(plan) if plan else None
     read, made = parse_options(options), parse_moves(moves)
-    wanted = Wishes(engine, read, made, locks, target_of(target, base), seed, base, names_only)
+    if reference is not None and not reference.is_file():
+        raise BadInputError(f"{reference}: no such file: give the reference mix")
+    wanted = Wishes(engine, read, made, locks, target_of(target, base), seed, base, names_only, reference)
     if wanted.decides:
         check_engine(engine, read, seed)
     elif options:
@@ -106,11 +111,12 @@ def plan_for(
     from tonmeister.pipeline import DEFAULT_ENGINE, decide, listen
 
     features = None
-    if wanted.decides or measure:
+    if wanted.decides or measure or wanted.reference:
         bars("analyze", 0.0)
         multitrack, features = listen(
             multitrack, names_only=wanted.names_only, threads=threads, progress=bars
         )
+    before, after = _around_matching(wanted)
     if wanted.decides:
         assert features is not None
         plan = decide(
@@ -118,18 +124,33 @@ def plan_for(
             features,
             engine=wanted.engine or DEFAULT_ENGINE,
             options=wanted.options,
-            moves=wanted.moves,
+            moves=before,
             locks=wanted.locks,
             seed=wanted.seed,
             target=wanted.target,
             base=wanted.base,
         )
-        return plan, features, multitrack
-    assert wanted.base is not None
-    plan = apply_moves(apply_locks(wanted.base, wanted.locks), wanted.moves)
-    target = wanted.target
-    met = dataclasses.replace(plan, target_lufs=target.lufs, ceiling_dbtp=target.ceiling_dbtp)
-    return met, features, multitrack
+    else:
+        assert wanted.base is not None
+        plan = apply_moves(apply_locks(wanted.base, wanted.locks), before)
+        target = wanted.target
+        plan = dataclasses.replace(plan, target_lufs=target.lufs, ceiling_dbtp=target.ceiling_dbtp)
+    if wanted.reference is not None:
+        from tonmeister.matching import match
+
+        assert features is not None
+        found = match(multitrack, features, plan, wanted.reference, threads=threads, progress=bars)
+        plan = apply_moves(found.plan, after)
+    return plan, features, multitrack
+
+
+def _around_matching(wanted: Wishes) -> tuple[list[Move], list[Move]]:
+    """A person's moves before matching, which works around them, and those that start from where it ends."""
+    relative = {move.path.casefold() for move in wanted.moves if move.how != "="}
+    if wanted.reference is None:
+        return list(wanted.moves), []
+    before = [move for move in wanted.moves if move.path.casefold() not in relative]
+    return before, [move for move in wanted.moves if move.path.casefold() in relative]
 
 
 def further_plans(

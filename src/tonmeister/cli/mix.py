@@ -27,6 +27,8 @@ __all__ = ["command", "default_output", "plan_path_for"]
         "tonmeister mix song/ -o take2.wav --plan song.plan.json --set 'Snare.gain_db-=1'",
         "tonmeister mix song/ -o take3.wav --plan song.plan.json --engine adaptive --lock 'Lead Vox'",
         "tonmeister mix song/ -o part.wav --preview 30:20",
+        "tonmeister mix song/ -o surround.wav --layout 5.1",
+        "tonmeister mix song/ -o like.wav --reference admired.wav",
         "tonmeister mix song/ --dry-run",
     ),
 )
@@ -44,10 +46,13 @@ __all__ = ["command", "default_output", "plan_path_for"]
     "--plan", type=given.existing_file, metavar="PLAN.json",
     help="Go on from an earlier plan: as it is, or with --engine keeping your own moves and what is locked.",
 )  # fmt: skip
+@click.option(
+    "--reference", type=click.Path(path_type=Path), metavar="REF.wav",
+    help="Move the plan towards this finished mix, of these tracks or of another song.",
+)  # fmt: skip
 @given.target_option
 @click.option("--stems", type=click.Path(path_type=Path), metavar="DIR", help="Write stems there too.")
-@click.option("--layout", type=click.Choice(["stereo"]), default="stereo", show_default=True,
-              help="Loudspeaker layout of the mix.")  # fmt: skip
+@given.layouts
 @given.seed_option
 @click.option("--preview", metavar="START:SECONDS", help="Render just this part of the song, in seconds.")
 @click.option("--dry-run", is_flag=True, help="Analyze and decide, show the plan, write nothing.")
@@ -75,7 +80,7 @@ def command(folder: Path, settings: dict[str, Any], dry_run: bool, recursive: bo
     wanted = wishes(
         engine=asked["engine"], options=asked["options"], moves=asked["moves"], locks=asked["locks"],
         target=asked["target"], seed=asked["seed"], plan=asked["plan"],
-        names_only=asked["names_only"],
+        names_only=asked["names_only"], reference=asked["reference"],
     )  # fmt: skip
     screen = Screen.of(settings)
     multitrack = load_multitrack(folder, recursive=recursive)
@@ -103,9 +108,9 @@ def _dry_run(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict
 def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str, Any]) -> None:
     from tonmeister.audio_output import check_output
     from tonmeister.cli.deciding import plan_for
+    from tonmeister.cli.placed import check_placed, finish_placed
     from tonmeister.cli.report import report_mix
     from tonmeister.cli.screen import when_interrupted
-    from tonmeister.finish import finish
     from tonmeister.plan_file import save_plan
 
     overwrite, plots = asked["overwrite"], asked["plots"]
@@ -113,6 +118,7 @@ def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str
     output = asked["output"] or default_output(multitrack.title, wanted, preview=section is not None)
     plan_path = asked["save_plan"] or plan_path_for(output, not_over=asked["plan"])
     check_output(output, overwrite=overwrite, subtype=asked["bits"])
+    check_placed(output, asked["placing"], overwrite=overwrite, subtype=asked["bits"])
     given.check_names({"a plan": plan_path, **asked["sheets"]}, overwrite=overwrite)
     if plots:
         _check_plots(plots, overwrite)
@@ -120,8 +126,8 @@ def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str
         plan, features, multitrack = plan_for(
             multitrack, wanted, bars, threads=asked["threads"], measure=plots is not None
         )
-        finished = finish(
-            multitrack, plan, output, target=wanted.target, threads=asked["threads"],
+        finished, checks = finish_placed(
+            asked["placing"], multitrack, plan, output, target=wanted.target, threads=asked["threads"],
             subtype=asked["bits"], stems=asked["stems"], section=section, overwrite=overwrite, progress=bars,
         )  # fmt: skip
     with when_interrupted(f"{output} is written, but not all that belongs to it"):
@@ -131,7 +137,7 @@ def _mix(screen: Screen, multitrack: Multitrack, wanted: Wishes, asked: dict[str
     for sheet in sheets:
         screen.say(f"sheet: {sheet}")
     said = ["preview: the loudness target was met on this part alone"] if section else []
-    report_mix(screen, finished, plan_path=plan_path, plots=pictures, notes=said)
+    report_mix(screen, finished, plan_path=plan_path, plots=pictures, notes=said, checks=checks)
 
 
 def _check_plots(folder: Path, overwrite: bool) -> None:

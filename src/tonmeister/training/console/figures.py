@@ -53,8 +53,8 @@ def balance_figures(
             done.append(name)
         progress(0.5 + 0.5 * len(done) / len(songs))
 
-    options = {"predict": {"model": str(model)}}
-    table = evaluate_balance(songs, ENGINES, options=options, progress=told)
+    own = {"predict": {"model": str(model)}}
+    table = evaluate_balance(songs, ENGINES, options=own, progress=told)
     return {name: _figures(scores["all"]) for name, scores in table.items()}
 
 

@@ -6,7 +6,7 @@
 
 The last compares what the console makes, so that different consoles with one result are not told apart; it is
 computed from powers alone and does not change when left and right are exchanged. Songs are heard in several variants:
-spectra turned by known tone controls, tracks left out, names forgotten.
+levels and places drawn anew, spectra turned by known tone controls, tracks left out, names forgotten.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tonmeister.dsp.bands import exact_centers_hz
 from tonmeister.engines.predict.measures import Measures, columns, input_names, weighted_db
 from tonmeister.engines.predict.outputs import CONTROLS, EQ, WANTED, eq_basis_db, number
 from tonmeister.training.console.network import build_network
-from tonmeister.training.console.songs import TARGETS, ConsoleSong
+from tonmeister.training.console.songs import TARGETS, ConsoleSong, mixed_again
 from tonmeister.training.console.spoiling import draw_tone
 from tonmeister.training.identifier.network import torch_module
 from tonmeister.units import DoubleArray
@@ -79,11 +79,11 @@ def control_targets(song: ConsoleSong) -> tuple[DoubleArray, DoubleArray]:
     """Targets in the order of `CONTROLS` and of `WANTED`; the level against the mean of the song."""
     named = dict(zip(TARGETS, song.targets.T, strict=True))
     gains = _band_gains(song.curves_db)
-    columns_of = {
+    named |= {
         "level_lu": named["level_lu"] - np.nanmean(named["level_lu"]),
         **dict(zip(EQ, gains.T, strict=True)),
     }
-    targets = np.stack([columns_of.get(name, named.get(name)) for name in CONTROLS], axis=1)
+    targets = np.stack([named[name] for name in CONTROLS], axis=1)
     return targets, np.stack([named[name] for name in WANTED], axis=1)
 
 
@@ -105,7 +105,8 @@ def example(song: ConsoleSong) -> Example:
 
 
 def _variant(song: ConsoleSong, random: np.random.Generator) -> Example:
-    """A song with some tracks left out, spectra turned, and words forgotten."""
+    """A song mixed again, with some tracks left out, spectra turned, and words forgotten."""
+    song = mixed_again(song, random)
     keep = np.arange(len(song.tracks))
     if len(keep) > _LEAST_TRACKS and random.random() < _LEFT_OUT:
         keep = np.sort(random.choice(keep, int(random.integers(_LEAST_TRACKS, len(keep))), replace=False))

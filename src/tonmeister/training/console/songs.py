@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,16 +25,26 @@ from tonmeister.effects.base import Effect
 from tonmeister.effects.compressor import Compressor
 from tonmeister.effects.equalizer import Equalizer
 from tonmeister.effects.reverb import Reverb
-from tonmeister.engines.predict.measures import BANDS, Measures, measures, weighted_db
+from tonmeister.engines.predict.measures import BANDS, NUMBERS, Measures, measures, weighted_db
 from tonmeister.errors import BadInputError, TonmeisterError
 from tonmeister.features import TrackFeatures
 from tonmeister.multitrack import Track
 from tonmeister.training.console.spoiling import Damage, draw_damage, through
+from tonmeister.training.synthesis.engineer import Desk, DeskTrack
 from tonmeister.training.synthesis.randomness import Seeds, song_seed
 from tonmeister.training.synthesis.songs import SynthesisOptions, SynthesizedSong, synthesize
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["SHORT_S", "TARGETS", "ConsoleSong", "from_folder", "of_synthesized", "spoiled", "synthesized"]
+__all__ = [
+    "SHORT_S",
+    "TARGETS",
+    "ConsoleSong",
+    "from_folder",
+    "mixed_again",
+    "of_synthesized",
+    "spoiled",
+    "synthesized",
+]
 
 SHORT_S: Final = 12.0
 """Length of a synthesized song: its console does not depend on it."""
@@ -69,9 +80,9 @@ class ConsoleSong:
             "movement": np.array([m.movement_db for m in self.tracks]),
             "numbers": np.array([m.numbers for m in self.tracks]),
         }  # fmt: skip
-        partial = path.with_name(f".{path.name}.part-{os.getpid()}.npz")
-        np.savez_compressed(partial, **arrays)
-        os.replace(partial, path)
+        part = path.with_name(f".{path.name}.part-{os.getpid()}.npz")
+        np.savez_compressed(part, **arrays)
+        os.replace(part, path)
 
     @classmethod
     def load(cls, path: Path) -> ConsoleSong:
@@ -101,10 +112,14 @@ def synthesized(
     for index in indices:
         number = song_seed(seed, index)
         key = f"console 1 {number} {SHORT_S} {sorted(path.name for path in midi)}"
-        song = _cached(key, cache, lambda number=number: of_synthesized(synthesize(number, options)))
+        song = _cached(key, cache, partial(_synthesized, number, options))
         told(song.title)
         if len(song.tracks) > 1:
             yield song
+
+
+def _synthesized(number: int, options: SynthesisOptions) -> ConsoleSong:
+    return of_synthesized(synthesize(number, options))
 
 
 def of_synthesized(song: SynthesizedSong) -> ConsoleSong:
@@ -170,19 +185,44 @@ def _targets(
 ) -> list[float]:
     """In the order of `TARGETS`."""
     compressor: Compressor | None = None if already else own.get("compressor")
-    threshold = ratio = send = np.nan
+    threshold = ratio = np.nan
     if compressor is not None:
         spectrum = np.asarray(features.third_octave_db, np.float64)
         changed = weighted_db(spectrum + curve_db) - weighted_db(spectrum)
         threshold = compressor.threshold_db - (features.integrated_lufs or 0.0) - float(changed)
         ratio = np.log2(compressor.ratio)
-    reverb: Reverb | None = own.get("reverb")
-    if reverb is not None:
-        send = 20.0 * np.log10(reverb.mix / (1.0 - reverb.mix))
     return [
         level_lu, abs(own.get("pan", 0.0)), float(compressor is not None), threshold, ratio,
-        float(reverb is not None), send,
+        *_room(own.get("reverb")),
     ]  # fmt: skip
+
+
+def _room(reverb: Reverb | None) -> tuple[float, float]:
+    """Whether there is reverberation, and how far its sound lies from the direct one, dB."""
+    if reverb is None:
+        return 0.0, np.nan
+    return 1.0, 20.0 * float(np.log10(reverb.mix / (1.0 - reverb.mix)))
+
+
+def mixed_again(song: ConsoleSong, random: np.random.Generator) -> ConsoleSong:
+    """A synthesized song on another day: the same engineer's levels, places and rooms, drawn anew.
+
+    These do not depend on how a track sounds, only on what it is. A person's mix stays as it is.
+    """
+    if not np.isfinite(song.targets[:, TARGETS.index("compressed")]).all():
+        return song
+    stereo = NUMBERS.index("stereo")
+    tracks = tuple(
+        DeskTrack(str(i), m.instrument, m.role, np.zeros((1 + int(m.numbers[stereo]), 0), np.float32))
+        for i, m in enumerate(song.tracks)
+    )
+    desk = Desk(song.title, 48_000, 120.0, tracks, Seeds.of(int(random.integers(2**40))))
+    settings, targets = _settings(desk.settings), song.targets.copy()
+    for i, track in enumerate(tracks):
+        own = settings.get(track.name, {})
+        targets[i, :2] = desk.targets_lu[track.name], abs(own.get("pan", 0.0))
+        targets[i, -2:] = _room(own.get("reverb"))
+    return replace(song, targets=targets)
 
 
 # -------------------------------------------------------------------- a person's mixes
@@ -195,7 +235,7 @@ def from_folder(folder: Path, cache: Path, told: Told, notes: list[str]) -> Iter
         files = sorted(p for p in song.rglob("*") if p.is_file())
         key = "\n".join(f"{p} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files)
         try:
-            made = _cached(f"console 1 {key}", cache, lambda song=song: _of_folder(song))
+            made = _cached(f"console 1 {key}", cache, partial(_of_folder, song))
             told(song.name)
             if len(made.tracks) > 1:
                 yield made
