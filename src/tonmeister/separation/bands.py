@@ -1,7 +1,7 @@
 """The bins of a spectrum pooled into bands as wide as the ear's, and the way back.
 
 Bands are triangles whose centers are equally far apart on the scale of equivalent rectangular bandwidths
-(`glasberg1990`), 21.4 log10(1 + 0.00437 f) for f in hertz; where that would be less than a bin, a band is one bin.
+[GlasbergMoore1990], 21.4 log10(1 + 0.00437 f) for f in hertz; where that would be less than a bin, a band is one bin.
 P (bands, bins) has rows that add up to 1, and every bin is in some band; U = P^T with its rows scaled to add up to 1
 maps a mask of ones to ones.
 """

@@ -1,6 +1,6 @@
 """The fully convolutional networks of Grais and Plumbley (2017): magnitudes in, magnitudes of one source out.
 
-    mask = clip(S / Y, 0, 1), averaged over the patches that hold a frame (`grais2017`)
+    mask = clip(S / Y, 0, 1), averaged over the patches that hold a frame [Grais2017]
 
 Few weights, many operations: patches begin every 4 frames by default.
 """

@@ -1,4 +1,4 @@
-"""Deep Karaoke and Deep Remix: how likely it is that the voice dominates a bin (`simpson2015`).
+"""Deep Karaoke and Deep Remix: how likely it is that the voice dominates a bin [Simpson2015karaoke].
 
 The network sees patches of 20 frames; a frame's answer is the mean over the patches that hold it, and a logistic map
 that was fitted on other songs makes it a true frequency::

@@ -1,4 +1,4 @@
-"""Four masks of every source, each taught another cost, and their mean (`grais2016`).
+"""Four masks of every source, each taught another cost, and their mean [Grais2016].
 
     Z_i = mean of the binary, ratio, signal and discriminative masks of source i;  Z_i <- Z_i / max(1, sum_j Z_j)
 

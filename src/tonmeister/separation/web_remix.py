@@ -1,4 +1,4 @@
-"""The remixer in a browser of Roma et al. (2016): one net per instrument, and the winner takes the bin (`roma2016web`).
+"""The remixer in a browser of Roma et al. (2016): one net per instrument, and the winner takes the bin [Roma2016web].
 
     m_k <- (m_k - min m_k) / (max m_k - min m_k) per frame, 0 where the range is below 1e-6
     a bin belongs to the instrument whose m_k is largest, if that is above the threshold, else to nobody
