@@ -63,7 +63,7 @@ def soft_db(gain: float) -> MaskRule:
     floored = max(gain, db_to_gain(_QUIETEST_DB))
     if math.isclose(floored, 1.0, abs_tol=1e-6):
         return soft
-    return lambda shares: ((floored**shares - 1.0) / (floored - 1.0)).astype(np.float32)
+    return lambda shares: np.clip((floored**shares - 1.0) / (floored - 1.0), 0.0, 1.0).astype(np.float32)
 
 
 _RULES: Final = {"soft": soft, "complement": complement}

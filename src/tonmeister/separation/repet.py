@@ -1,7 +1,8 @@
 """Separation by repetition: what comes again with the beat is accompaniment, what does not is the voice.
 
-Over a block of spectra: the beat spectrum b, the mean autocorrelation of the power spectrogram's rows, shows the
-period p; the repeating segment S is the median of all segments of that length; what exceeds it does not repeat::
+Over a block of spectra: the beat spectrum b, the mean autocorrelation of the spectrogram's rows, shows the period p,
+the lag whose multiples are peaks that stand out most from what is around them; the repeating segment S is the median
+of all segments of that length; what exceeds it does not repeat::
 
     W = min(S, V),  M_accompaniment = W / V,  M_vocals = 1 - W / V
 
@@ -24,6 +25,7 @@ _RATE: Final = 44_100
 _HOP: Final = 1024
 _SHORTEST_PERIOD_S: Final = 0.8
 _LONGEST_PERIOD_S: Final = 8.0
+_TOLERANCE_FRAMES: Final = 2
 _SONG_FROM_HZ: Final = 100.0
 _TINY: Final = np.float32(1e-12)
 
@@ -48,10 +50,14 @@ class Repet:
 
 
 def beat_spectrum(magnitude: FloatArray) -> DoubleArray:
-    """Mean autocorrelation over time of the power of (bins, frames), 1 at lag 0; zeros for silence."""
+    """Mean autocorrelation over time of the rows of (bins, frames), 1 at lag 0; zeros where nothing moves.
+
+    Rows are centered and of one norm (ours; the paper takes their power as it is), so that no tone outweighs the rest.
+    """
     frames = magnitude.shape[1]
-    power = magnitude.astype(np.float64) ** 2
-    transformed = np.abs(np.fft.rfft(power, 2 * frames, axis=1)) ** 2
+    rows = magnitude - magnitude.mean(axis=1, keepdims=True, dtype=np.float64)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    transformed = np.abs(np.fft.rfft(rows, 2 * frames, axis=1)) ** 2
     correlation = np.fft.irfft(transformed.sum(axis=0))[:frames] / np.arange(frames, 0, -1)
     return np.asarray(correlation / correlation[0] if correlation[0] > 0.0 else np.zeros(frames))
 
@@ -63,7 +69,20 @@ def repeating_period(beats: DoubleArray) -> int | None:
     last = min(round(_LONGEST_PERIOD_S * frames_per_s), len(beats) // 3)
     if last <= first:
         return None
-    return first + int(np.argmax(beats[first:last]))
+    trusted = beats[: 3 * len(beats) // 4]
+    return first + int(np.argmax([_prominence(trusted, lag) for lag in range(first, last)]))
+
+
+def _prominence(beats: DoubleArray, lag: int) -> float:
+    """How far the peaks at the multiples of `lag` stand above their surroundings, on average (algorithm 1)."""
+    reach, total = 3 * lag // 4, 0.0
+    multiples = range(lag, len(beats) - _TOLERANCE_FRAMES, lag)
+    for at in multiples:
+        around = beats[at - reach : at + reach + 1]
+        peak = at - reach + int(np.argmax(around))
+        if abs(peak - at) <= _TOLERANCE_FRAMES:
+            total += float(beats[peak] - around.mean())
+    return total / max(len(multiples), 1)
 
 
 def _repeating(magnitude: FloatArray, period: int) -> FloatArray:
