@@ -149,3 +149,33 @@ def test_without_a_sound_card_simulation_is_offered(
     assert "plug one in, or play files with --simulate" in capsys.readouterr().err
     assert run(["live", "--devices"]) == 0
     assert "no audio device" in capsys.readouterr().err
+
+
+def test_a_timed_hand_moves_a_fader_and_lets_go(
+    song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["live", str(song), "--simulate", "--engine", "sum", "-q"]
+    free, trimmed = tmp_path / "free", tmp_path / "trimmed"
+    assert run([*words, "--record", str(free)]) == 0
+    assert run([*words, "--record", str(trimmed), "--trim", "Bass-=5@0.3"]) == 0
+    at = load_plan(trimmed / "plan.json")["Bass"].automation["gain_db"]
+    assert at.values[0] == 0.0
+    assert at.values[-1] == pytest.approx(-5.0, abs=0.01)
+    assert 0.3 <= max(t for t, v in zip(at.times_s, at.values, strict=True) if v == 0.0) < 0.5
+    assert load_plan(free / "plan.json")["Bass"].automation["gain_db"].values == (0.0,)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--simulate", "--engine", "sum", "--trim", "Bass"], "trim='Bass'"),
+        (["--simulate", "--engine", "sum", "--trim", "Base+=3@1"], "Bass"),
+        (["--simulate", "--trim", "Bass+=3@1"], "--engine"),
+        (["--trim", "Bass+=3@1"], "--simulate"),
+    ],
+)
+def test_a_trim_that_cannot_be_is_refused(
+    words: list[str], told: str, song: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["live", str(song), *words]) == 2
+    assert told in capsys.readouterr().err

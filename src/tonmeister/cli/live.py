@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tonmeister.live.controller import ScoreFollower
     from tonmeister.live.recorder import Recorder
     from tonmeister.live.show import Show
+    from tonmeister.live.timed_hands import TimedHands
     from tonmeister.plan import MixPlan
 
 __all__ = ["command"]
@@ -31,6 +32,7 @@ __all__ = ["command"]
         "tonmeister live 'Kick=1' 'Bass=2' 'Keys=3-4' 'Lead Vox=5' --engine adaptive --record tonight/",
         "tonmeister live --plan soundcheck.plan.json --engine adaptive --input-device 'USB Mixer'",
         "tonmeister live song/ --simulate --engine adaptive -o mix.wav",
+        "tonmeister live song/ --simulate --engine dynamical --trim 'Lead Vox+=3@12' --real-time",
         "tonmeister live song/ --simulate --plan song.plan.json -o same-as-render.wav",
     ),
 )
@@ -50,6 +52,8 @@ __all__ = ["command"]
 @click.option(
     "--real-time", is_flag=True, help="With --simulate: at the pace of a sound card, in its own process."
 )
+@click.option("--trim", "trims", multiple=True, metavar="STRIP+=DB@SECONDS",
+              help="With --simulate: a hand on a fader at that time, for a second (STRIP=DB@SECONDS: to DB).")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="OUT.wav",
               help="With --simulate: write the mix there.")  # fmt: skip
 @given.bits_option
@@ -99,6 +103,8 @@ def _check(asked: Mapping[str, Any]) -> None:
         raise BadInputError("-o goes with --simulate alone: use --record to keep a performance")
     if asked["output"]:
         check_output(asked["output"], overwrite=asked["overwrite"], subtype=asked["bits"])
+    if asked["trims"] and not asked["simulate"]:
+        raise BadInputError("--trim goes with --simulate: at a sound card use your own hands")
     if asked["options"] and not asked["engine"]:
         raise BadInputError("--option is for an engine: give --engine too")
     if asked["score"] and not asked["engine"]:
@@ -152,6 +158,16 @@ def _mixer(show: Show, asked: Mapping[str, Any]) -> CausalMixer | None:
         return None
     options = given.parse_options(asked["options"])
     return start_mixer(asked["engine"], options, show.plan, show.multitrack, seed=asked["seed"])
+
+
+def _hands(show: Show, asked: Mapping[str, Any]) -> TimedHands | None:
+    from tonmeister.live.timed_hands import TimedHands, parse_trim
+
+    if not asked["trims"]:
+        return None
+    if not show.moves:
+        raise BadInputError("--trim needs a desk that moves: give --engine or --real-time too")
+    return TimedHands([parse_trim(text) for text in asked["trims"]], show)
 
 
 def _follower(
@@ -211,7 +227,7 @@ def _simulated(inputs: Sequence[str], screen: Screen, asked: Mapping[str, Any]) 
     from tonmeister.live.sources import FileInputs
 
     show, song = _show_of_files(inputs, asked)
-    mixer = _mixer(show, asked)
+    mixer, hands = _mixer(show, asked), _hands(show, asked)
     follower = _follower(show, asked, mixer, screen)
     _warm(screen, show)
     notes = list(song.notes)
@@ -227,7 +243,7 @@ def _simulated(inputs: Sequence[str], screen: Screen, asked: Mapping[str, Any]) 
         performance = simulate(
             show, source, mixer, follower=follower, guard=asked["guard"], take=take, recorder=recorder,
             told=told, progress=lambda done: bars("render", done), engine=asked["engine"] or "",
-            clock_ns=time.thread_time_ns,
+            clock_ns=time.thread_time_ns, act=hands,
         )  # fmt: skip
     report(screen, show, performance.gauges, asked, performance.moves, performance.latency_frames, notes)
 
@@ -270,7 +286,7 @@ def _live(inputs: Sequence[str], screen: Screen, asked: Mapping[str, Any]) -> No
     from tonmeister.live.recorder import Recorder
 
     show, device = _show_and_device(inputs, asked)
-    mixer = _mixer(show, asked)
+    mixer, hands = _mixer(show, asked), _hands(show, asked)
     follower = _follower(show, asked, mixer, screen)
     screen.say("getting ready: everything is compiled and warmed up before the first sound")
     _warm_ears(screen, show)
@@ -284,7 +300,7 @@ def _live(inputs: Sequence[str], screen: Screen, asked: Mapping[str, Any]) -> No
             Desk(show, device, mixer, follower=follower, guard=asked["guard"], recorder=recorder,
                  told=_teller(screen, notes), engine=asked["engine"] or "")
         )  # fmt: skip
-        interrupted = _attend(desk, screen)
+        interrupted = _attend(desk, screen, hands)
         desk.finish()
         played = desk.gauges.position > 0
         if played:
@@ -339,13 +355,15 @@ def _pair(text: str) -> tuple[int, int]:
     return int(left), int(right)
 
 
-def _attend(desk: Any, screen: Screen) -> bool:
+def _attend(desk: Any, screen: Screen, hands: TimedHands | None) -> bool:
     """Run the desk to its end, with meters and keys on a terminal; True when it was interrupted."""
     interrupted = False
     with ExitStack() as stack:
         watch = stack.enter_context(_watched(desk, screen))
         while desk.runs:
             try:
+                if hands is not None:
+                    hands(desk.controller)
                 desk.step()
                 watch()
             except KeyboardInterrupt:

@@ -276,6 +276,10 @@ class Controller:
 
     # ------------------------------------------------------------- a person's moves
 
+    def fader_db(self, strip: str) -> float:
+        """Where a fader stands or is going."""
+        return self._targets[self._index[strip, "gain_db"]]
+
     def touch(self, decision: Decision, *, ramp_s: float = 0.1) -> None:
         """A person moves a control; engines keep their hands off it until it is released."""
         parameter = _parameter(decision)
