@@ -288,7 +288,7 @@ def test_an_unknown_network_of_msst_is_named(tmp_path: Path) -> None:
     path.write_text(
         "audio: {chunk_size: 4096, sample_rate: 8000}\nmodel: {band_SR: 3}\ntraining: {instruments: [a]}\n"
     )
-    with pytest.raises(BadInputError, match="package 'SCNet'"):
+    with pytest.raises(BadInputError, match="'scnet', which is not installed"):
         open_foreign(path)
 
 
@@ -361,3 +361,31 @@ def test_every_kind_says_what_it_needs_and_whose_it_is() -> None:
         assert kind.weights_licence
         assert kind.files
         assert kind.installed in (True, False)
+
+
+def test_the_commands_take_a_model_by_its_path_and_say_whose_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tonmeister.audio_output import write_audio
+    from tonmeister.cli import run
+
+    folder, song = unmix_folder(tmp_path / "umx"), tmp_path / "song.wav"
+    write_audio(song, Audio(stereo(RATE), RATE), subtype="32f")
+    assert run(["models", str(folder), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["files"][0]
+    assert said["tracks"] == ["drums", "vocals"]
+    assert (said["kind"], said["code_licence"]) == ("open-unmix", "MIT")
+    checksum = hashlib.sha256((folder / "vocals-0123abcd.pth").read_bytes()).hexdigest()
+    assert said["sha256"]["vocals-0123abcd.pth"] == checksum
+    assert run(["separate", str(song), "-o", str(tmp_path / "tracks"), "--model", str(folder)]) == 0
+    assert "licences of the model: code MIT" in capsys.readouterr().err
+    assert {p.name for p in (tmp_path / "tracks").iterdir()} == {"drums.wav", "vocals.wav", "residual.wav"}
+
+
+def test_the_list_of_models_names_the_kinds_of_others(capsys: pytest.CaptureFixture[str]) -> None:
+    from tonmeister.cli import run
+
+    assert run(["models", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert set(said["others"]) == set(kinds())
+    assert said["separators"]["hpss"]["tracks"] == ["harmonic", "percussive"]

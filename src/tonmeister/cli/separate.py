@@ -39,6 +39,7 @@ def command(song: Path, output: Path, how: dict[str, Any], overwrite: bool, sett
     Files are 32-bit floating point at the rate and with the channels of SONG. They begin together, so the folder can
     be mixed: tonmeister mix DIR -o mix.wav.
     """
+    from tonmeister.cli.models import licences_of
     from tonmeister.cli.screen import Screen
     from tonmeister.cli.separating import separator
 
@@ -48,10 +49,10 @@ def command(song: Path, output: Path, how: dict[str, Any], overwrite: bool, sett
         multitrack = chosen.separate_file(
             song, output, overwrite=overwrite, progress=lambda done: bars("separating", done)
         )
-    _report(screen, song, chosen.name, multitrack)
+    _report(screen, song, chosen.name, multitrack, licences_of(chosen.estimator))
 
 
-def _report(screen: Screen, song: Path, model: str, multitrack: Multitrack) -> None:
+def _report(screen: Screen, song: Path, model: str, multitrack: Multitrack, licences: dict[str, Any]) -> None:
     from tonmeister.cli.screen import number
     from tonmeister.cli.tables import table
 
@@ -66,8 +67,13 @@ def _report(screen: Screen, song: Path, model: str, multitrack: Multitrack) -> N
     )
     if screen.as_json:
         tracks = {name: {"file": path, "rms_db": levels[name]} for name, path in files.items()}
-        screen.json({"song": song, "model": model, "sample_rate": multitrack.sample_rate, "tracks": tracks})
+        facts = {"song": song, "model": model, "sample_rate": multitrack.sample_rate, **licences}
+        screen.json({**facts, "tracks": tracks})
     screen.say(f"{len(files)} tracks by {model}; they add up to {song}")
+    if licences:
+        screen.say(
+            f"licences of the model: code {licences['code_licence']}, weights {licences['weights_licence']}"
+        )
 
 
 def _rms_db(path: Path) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from tonmeister.errors import BadInputError, ModelError
+from tonmeister.separation.community.kinds import kinds
 from tonmeister.separation.community.weights import torch_module
 from tonmeister.units import FloatArray
 
@@ -47,19 +48,16 @@ def track_names(names: Any, path: Path) -> tuple[str, ...]:
     return tuple(words)
 
 
-def class_of(module: str, name: str, package: str) -> Any:
-    """A class of a package that the user installed; says how where it is not there."""
-    top = module.partition(".")[0]
-    if importlib.util.find_spec(top) is None:
-        raise BadInputError(
-            f"this model needs the package {package!r}, which is not installed: pip install {package}"
-        )
+def class_of(module: str, name: str, kind: str) -> Any:
+    """A class of a package that the user installed for a kind of models; says how where it is not there."""
+    how = kinds()[kind].install
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise BadInputError(f"this model needs {module.partition('.')[0]!r}, which is not installed: {how}")
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise BadInputError(
-            f"the package {package!r} that is installed has no {module}.{name} ({error}): install the version that this "
-            "model was made with"
+            f"what is installed has no {module}.{name} ({error}): {how}, in the version this model was made with"
         ) from None
 
 

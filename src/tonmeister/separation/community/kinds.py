@@ -24,8 +24,8 @@ class Kind:
     title: str
     files: str
     tracks: str
-    package: str
-    """What the user installs for it; empty: nothing beyond the extra ``community`` (MDX: nothing at all)."""
+    install: str
+    """How the user gets its package; empty: nothing beyond the extra ``community`` (MDX: nothing at all)."""
     module: str
     code_licence: str
     weights_licence: str

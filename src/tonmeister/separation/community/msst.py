@@ -18,11 +18,11 @@ from tonmeister.separation.community.weights import plain_state, read_safetensor
 __all__ = ["is_msst", "open_msst", "weights_beside"]
 
 _CLASSES: Final = {
-    "freqs_per_bands": ("bs-roformer", ("bs_roformer", "BSRoformer", "BS-RoFormer")),
-    "num_bands": ("mel-band-roformer", ("bs_roformer", "MelBandRoformer", "BS-RoFormer")),
-    "band_SR": ("scnet", ("scnet.SCNet", "SCNet", "SCNet")),
+    "freqs_per_bands": ("bs-roformer", ("bs_roformer", "BSRoformer")),
+    "num_bands": ("mel-band-roformer", ("bs_roformer", "MelBandRoformer")),
+    "band_SR": ("scnet", ("scnet.SCNet", "SCNet")),
 }
-"""An argument that only this kind of network has -> kind, and (module, class, package)."""
+"""An argument that only this kind of network has -> kind, and (module, class)."""
 _SUFFIXES: Final = (".ckpt", ".pth", ".pt", ".th", ".safetensors")
 _LARGEST: Final = 1 << 20
 
@@ -45,13 +45,13 @@ def weights_beside(path: Path) -> Path:
 def open_msst(path: Path, settings: Mapping[str, Any]) -> TorchWaves:
     """The model of these settings, its weights beside them."""
     audio, arguments, training = settings["audio"], settings["model"], settings["training"]
-    kind, (module, name, package) = _kind(arguments, path)
+    kind, (module, name) = _kind(arguments, path)
     rate = whole_number(audio, "sample_rate", range(8000, 192_001), path)
     channels = whole_number(audio, "num_channels", range(1, 3), path) if "num_channels" in audio else 2
     segment = whole_number(audio, "chunk_size", range(1024, 60 * rate), path)
     instruments, only = training.get("instruments"), training.get("target_instrument")
     tracks = track_names([only] if only else instruments, path)
-    network = _network(path, class_of(module, name, package), _plain(arguments, path), package)
+    network = _network(path, class_of(module, name, kind), _plain(arguments, path))
     file = weights_beside(path)
     loaded = read_safetensors(file) if file.suffix == ".safetensors" else read_torch(file)
     facts = ForeignFacts(kind, {file.name: sha256_of(file)})
@@ -61,7 +61,7 @@ def open_msst(path: Path, settings: Mapping[str, Any]) -> TorchWaves:
     )  # fmt: skip
 
 
-def _network(path: Path, cls: Any, arguments: Mapping[str, Any], package: str) -> Any:
+def _network(path: Path, cls: Any, arguments: Mapping[str, Any]) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # foreign code has its own things to say
@@ -69,12 +69,12 @@ def _network(path: Path, cls: Any, arguments: Mapping[str, Any], package: str) -
     except Exception as error:  # whatever foreign arguments make of a foreign class
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(
-            f"{path}: {cls.__name__} cannot be built from its settings ({reason}): use the version of {package} it was "
-            "made with"
+            f"{path}: {cls.__name__} cannot be built from its settings ({reason}): use the version of its "
+            "package that it was made with"
         ) from None
 
 
-def _kind(arguments: Mapping[str, Any], path: Path) -> tuple[str, tuple[str, str, str]]:
+def _kind(arguments: Mapping[str, Any], path: Path) -> tuple[str, tuple[str, str]]:
     for argument, found in _CLASSES.items():
         if argument in arguments:
             return found
