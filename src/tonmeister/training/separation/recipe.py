@@ -29,7 +29,7 @@ __all__ = ["EVALUATION_SEED", "RecipeOptions", "train_separation"]
 EVALUATION_SEED: Final = 900_000
 """Seeds from here on are for evaluation alone."""
 _HELD_SHARE: Final = 8
-"""One song in so many is held out for the choice of the best state and for calibration."""
+"""One song, and one mixture more, in so many is held out for the choice of the best state and for calibration."""
 _MOST_WEIGHTS: Final = 64_000_000
 """More would need more than a GiB of memory to learn and 64 MB on disk."""
 _EXCERPT_S: Final = 10.0
@@ -48,12 +48,16 @@ class RecipeOptions:
     """Songs for the figures; none: no figures."""
     examples: int = 150
     """Mixtures of six seconds to learn from."""
-    held_examples: int = 16
     test_excerpts: int = 12
     seed: int = 0
     command: str = "tonmeister train separation"
     created: str = ""
     """Date for the card, YYYY-MM-DD; today if empty."""
+
+    @property
+    def held_examples(self) -> int:
+        """Mixtures of songs held out, for the choice of the best state and for calibration."""
+        return 1 + -(-self.examples // _HELD_SHARE)
 
 
 def train_separation(
