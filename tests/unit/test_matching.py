@@ -225,7 +225,7 @@ def test_what_is_no_reference_is_refused_in_one_line(tmp_path: Path, own_mix: Pa
         "finite": written(tmp_path / "nan.wav", Audio(broken, RATE)),
         "track 'Keys' itself": folder / "Keys.wav",
         "no such file": tmp_path / "missing.wav",
-        "needs at least": written(tmp_path / "short.wav", Audio(samples[:, :RATE], RATE)),
+        "needs at least": written(tmp_path / "short.wav", Audio(samples[:, : RATE // 2], RATE)),
         "mono or stereo": written(tmp_path / "surround.wav", Audio(np.repeat(samples, 3, axis=0), RATE)),
     }
     from tonmeister.loading import load_multitrack

@@ -17,8 +17,8 @@ from tonmeister.multitrack import Multitrack
 
 __all__ = ["Reference", "read_reference"]
 
-_SHORTEST_S: Final = 3.0
-"""One window of short-term loudness."""
+_SHORTEST_S: Final = 1.0
+"""Less says nothing about a balance."""
 
 
 @dataclass(frozen=True, eq=False)

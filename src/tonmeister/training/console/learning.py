@@ -37,7 +37,7 @@ _LEFT_OUT: Final = 0.5
 _LEAST_TRACKS: Final = 2
 _FITTED: Final = slice(3, 29)
 """Third octaves in which a tone curve is fitted: 50 Hz to 16 kHz."""
-_RIDGE: Final = 0.05
+_RIDGE: Final = 0.005
 
 
 @dataclass(frozen=True)

@@ -213,7 +213,7 @@ def mixed_again(song: ConsoleSong, random: np.random.Generator) -> ConsoleSong:
         return song
     stereo = NUMBERS.index("stereo")
     tracks = tuple(
-        DeskTrack(str(i), m.instrument, m.role, np.zeros((1 + int(m.numbers[stereo]), 0), np.float32))
+        DeskTrack(str(i), m.instrument, m.role, np.zeros((1 + (m.numbers[stereo] > 0.5), 0), np.float32))
         for i, m in enumerate(song.tracks)
     )
     desk = Desk(song.title, 48_000, 120.0, tracks, Seeds.of(int(random.integers(2**40))))
