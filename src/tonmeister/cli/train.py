@@ -47,6 +47,10 @@ SUBJECTS: Final[dict[str, tuple[str, str]]] = {
         "tonmeister.cli.train_stem",
         "learn what becomes of raw stems in a mix",
     ),
+    "effect": (
+        "tonmeister.cli.train_effect",
+        "learn a nonlinear effect from single notes",
+    ),
     "expert": (
         "tonmeister.cli.train_expert",
         "teach the engine expert what an engineer's hands did",

@@ -20,6 +20,7 @@ EFFECTS: Final[Mapping[str, str]] = {
     "deesser": "tonmeister.effects.deesser:Deesser",
     "saturation": "tonmeister.effects.saturation:Saturation",
     "learned": "tonmeister.effects.learned:Learned",
+    "stem": "tonmeister.effects.stem_network:StemNetwork",
     "width": "tonmeister.effects.width:Width",
     "band_pan": "tonmeister.effects.band_pan:BandPan",
     "panorama": "tonmeister.effects.panorama:Panorama",

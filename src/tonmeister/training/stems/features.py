@@ -1,0 +1,209 @@
+"""Analysis and prediction of features: what tells a stem from a raw recording, and what the stem will measure.
+
+M. A. Martínez Ramírez and J. D. Reiss, AES 143 (2017), paper 9848. A random forest tells raw from stem; permutation
+importance orders the features, and they are kept as long as each lowers the out-of-bag error. Regressors predict the
+stem's features from the raw one's, and are judged on songs left out, per feature: skill = 1 - MAE / MAE of identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from tonmeister.engines.autoencoder.measures import NAMES
+from tonmeister.engines.autoencoder.targets import Predictor
+from tonmeister.units import DoubleArray
+
+__all__ = ["PUBLISHED", "FeatureFigures", "Selection", "fit_predictor", "judge", "plain", "select_features"]
+
+PUBLISHED: Final[Mapping[str, tuple[tuple[str, ...], float]]] = {
+    "bass": (("contrast_valley_0.max", "effective_duration", "hpcp_33.dvar2", "energy_low.mean"), 0.726),
+    "guitar": (
+        (
+            "rms.dvar", "energy_mid_low.dvar2", "loudness.dvar2", "energy_mid_low.dmean", "contrast_valley_0.max",
+            "loudness.dmean2",
+        ),
+        0.776,
+    ),
+    "vocals": (
+        ("larm.dvar", "contrast_coefficient_1.stdev", "pitch_salience.dmean", "pitch_salience.dmean2"), 0.799,
+    ),
+    "keys": (("energy_mid_low.var", "spectral_energy.max", "vickers_loudness.max", "bark_5.max"), 0.723),
+}  # fmt: skip
+"""What the paper's forests chose, in order, and how often they were right."""
+_TREES: Final = 200
+_REPEATS: Final = 3
+_MOST: Final = 8
+_FOLDS: Final = 6
+_NEIGHBORS: Final = (3, 5, 8, 13, 19)
+_RIDGES: Final = (30.0, 100.0, 300.0, 1000.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a forest chose."""
+
+    names: tuple[str, ...]
+    accuracy: float
+    """1 - out-of-bag error with these features."""
+    ranking: tuple[str, ...]
+    """The twenty most important of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureFigures:
+    """How good predictions are on songs they were not fitted to."""
+
+    cut: float
+    """1 - MAE / MAE of identity over the chosen features, each in units of its deviation."""
+    cut_all: float
+    """Over all features."""
+    cut_published: float
+    """Over the features that the paper chose."""
+    identity: float
+    mae: float
+    skill: Mapping[str, float]
+
+
+def select_features(raw: DoubleArray, stem: DoubleArray, seed: int, *, trees: int = _TREES) -> Selection:
+    """Tell raw (n, F) from stem (n, F)."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    x, y = np.concatenate([raw, stem]), np.repeat([0, 1], len(raw))
+    importance = np.zeros(x.shape[1])
+    for repeat in range(_REPEATS):
+        forest = RandomForestClassifier(
+            trees, max_features="sqrt", bootstrap=True, oob_score=True, random_state=seed + repeat, n_jobs=1
+        ).fit(x, y)
+        importance += _out_of_bag_importance(forest, x, y, np.random.default_rng([seed, repeat]))
+    order = np.argsort(-importance, kind="stable")
+    chosen: list[int] = []
+    best = 0.5
+    for index in order[:20].tolist():
+        if len(chosen) == _MOST:
+            break
+        accuracy = _accuracy(x[:, [*chosen, index]], y, seed, trees)
+        if accuracy > best + 0.002 or not chosen:
+            chosen, best = [*chosen, index], accuracy
+    names = tuple(NAMES[i] for i in chosen)
+    return Selection(names, best, tuple(NAMES[i] for i in order[:20]))
+
+
+def _out_of_bag_importance(
+    forest: Any, x: DoubleArray, y: np.ndarray, random: np.random.Generator
+) -> DoubleArray:
+    """Loss of accuracy, tree by tree on the samples it was not grown on, when a feature is shuffled among them."""
+    drop = np.zeros(x.shape[1])
+    every = np.arange(len(x))
+    for tree, inside in zip(forest.estimators_, forest.estimators_samples_, strict=True):
+        outside = np.setdiff1d(every, inside)
+        own, right, grown = x[outside].astype(np.float32), y[outside], tree.tree_
+        says = grown.value[:, 0].argmax(1)
+        before = float(np.mean(says[grown.apply(own)] == right)) if len(outside) else 0.0
+        for feature in np.unique(grown.feature[grown.feature >= 0]).tolist():
+            kept = own[:, feature].copy()
+            own[:, feature] = random.permutation(kept)
+            drop[feature] += before - (
+                float(np.mean(says[grown.apply(own)] == right)) if len(outside) else 0.0
+            )
+            own[:, feature] = kept
+    return drop / len(forest.estimators_)
+
+
+def _accuracy(x: DoubleArray, y: np.ndarray, seed: int, trees: int) -> float:
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(trees, max_features="sqrt", oob_score=True, random_state=seed, n_jobs=1)
+    return float(forest.fit(x, y).oob_score_)
+
+
+def fit_predictor(raw: DoubleArray, stem: DoubleArray, songs: Sequence[str]) -> Predictor:
+    """Neighbors and ridge with the sizes that do best on songs left out; spread and skill from these songs."""
+    best: tuple[float, int, float, DoubleArray] | None = None
+    for neighbors in _NEIGHBORS:
+        for ridge in _RIDGES:
+            predicted = _left_out(raw, stem, songs, neighbors, ridge)
+            scale = np.maximum(raw.std(0), 1e-9)
+            error = float((np.abs(predicted - stem) / scale).mean())
+            if best is None or error < best[0]:
+                best = (error, neighbors, ridge, predicted)
+    assert best is not None
+    _, neighbors, ridge, predicted = best
+    fitted = _fitted(raw, stem, neighbors, ridge)
+    spread = (predicted - stem).std(0) / fitted.scale
+    skill = 1 - np.abs(predicted - stem).mean(0) / np.maximum(np.abs(raw - stem).mean(0), 1e-12)
+    return _fitted(raw, stem, neighbors, ridge, spread, np.clip(skill, -1.0, 1.0))
+
+
+def _left_out(
+    raw: DoubleArray, stem: DoubleArray, songs: Sequence[str], neighbors: int, ridge: float
+) -> DoubleArray:
+    names = sorted(set(songs))
+    fold_of = {name: i % _FOLDS for i, name in enumerate(names)}
+    folds = np.array([fold_of[s] for s in songs])
+    predicted = np.array(raw)
+    for fold in range(min(_FOLDS, len(names))):
+        inside = folds != fold
+        fitted = _fitted(raw[inside], stem[inside], neighbors, ridge)
+        for index in np.flatnonzero(~inside):
+            predicted[index] = fitted.predict(raw[index]).values
+    return predicted
+
+
+def _fitted(
+    raw: DoubleArray,
+    stem: DoubleArray,
+    neighbors: int,
+    ridge: float,
+    spread: DoubleArray | None = None,
+    skill: DoubleArray | None = None,
+) -> Predictor:
+    mean, scale = raw.mean(0), np.maximum(raw.std(0), 1e-9)
+    x = np.clip((raw - mean) / scale, -4.0, 4.0)
+    changes = np.clip((stem - raw) / scale, -6.0, 6.0)
+    center = changes.mean(0)
+    power = x @ x.T + ridge * np.eye(len(x))
+    slopes = x.T @ np.linalg.solve(power, changes - center)
+    nothing = np.zeros(raw.shape[1])
+    return Predictor(
+        mean, scale, x, changes, slopes, center,
+        nothing if spread is None else spread, nothing if skill is None else skill, neighbors,
+    )  # fmt: skip
+
+
+def judge(
+    predictor: Predictor, raw: DoubleArray, stem: DoubleArray, chosen: Sequence[str], group: str
+) -> FeatureFigures:
+    """Errors on stems that the predictor was not fitted to."""
+    predicted = np.stack([predictor.predict(row).values for row in raw])
+    mae = np.abs(predicted - stem).mean(0) / predictor.scale
+    identity = np.abs(raw - stem).mean(0) / predictor.scale
+
+    def cut(names: Sequence[str]) -> float:
+        at = [NAMES.index(n) for n in names]
+        return float(1 - mae[at].sum() / max(identity[at].sum(), 1e-12))
+
+    skill = 1 - mae / np.maximum(identity, 1e-12)
+    at = [NAMES.index(n) for n in chosen]
+    return FeatureFigures(
+        cut(chosen), cut(NAMES), cut(PUBLISHED[group][0]), float(identity[at].mean()), float(mae[at].mean()),
+        {name: round(float(s), 3) for name, s in zip(NAMES, skill, strict=True)},
+    )  # fmt: skip
+
+
+def plain(selection: Selection, figures: FeatureFigures, group: str) -> dict[str, Any]:
+    """For the card and for ``--json``."""
+    return {
+        "chosen": list(selection.names),
+        "accuracy": round(selection.accuracy, 3),
+        "published": list(PUBLISHED[group][0]),
+        "published accuracy": PUBLISHED[group][1],
+        "mae cut": round(figures.cut, 3),
+        "mae cut, all features": round(figures.cut_all, 3),
+        "mae cut, published features": round(figures.cut_published, 3),
+        "identity mae": round(figures.identity, 4),
+        "mae": round(figures.mae, 4),
+    }

@@ -1,0 +1,175 @@
+"""From songs or folders to stem networks with their cards, in one call.
+
+Everything follows from the seed, the files and the versions of the libraries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from tonmeister.effects.stem_model import AROUND, BAND_HOP, FRAME, HEARD_SCALE, KIND, PORTS, SMOOTH_S
+from tonmeister.effects.stem_network import StemNetwork
+from tonmeister.engines.autoencoder.measures import NAMES
+from tonmeister.model_files.card import ModelCard, TrainingData
+from tonmeister.model_files.store import save_model
+from tonmeister.training.identifier.provenance import licence_of
+from tonmeister.training.stems.learning import LearnedBands, learn_bands
+from tonmeister.training.stems.material import TEST, Material, Progress, RecipeOptions, gather
+from tonmeister.training.stems.networks import dense_layers, onnx_network, parameter_count
+from tonmeister.training.stems.pairs import LOUDNESS_LUFS
+from tonmeister.training.stems.raw import RATE
+from tonmeister.training.stems.scoring import group_curve_db, score_pairs, summary
+
+__all__ = [
+    "LIMITS",
+    "Material",
+    "Progress",
+    "RecipeOptions",
+    "Trained",
+    "gather",
+    "ranges_of",
+    "train_features",
+    "train_improved",
+    "training_data",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A written model and its card."""
+
+    path: Path
+    card: ModelCard
+    interrupted: bool = False
+
+
+def train_improved(
+    group: str,
+    material: Material,
+    options: RecipeOptions,
+    output: Path,
+    *,
+    command: str,
+    overwrite: bool = False,
+    progress: Progress,
+) -> Trained:
+    """Learn the gains of one group, test them beside the baselines, and write the model."""
+    clips = material.train[group]
+    learned = learn_bands(
+        clips,
+        options.learning,
+        options.seed,
+        progress=lambda done, _: progress(f"learning {group}", done),
+        checkpoint=output.with_suffix(".checkpoint.safetensors"),
+    )
+    data = onnx_network(dense_layers(learned.network, learned.mean, learned.deviation), "improved")
+    card = _card(group, output, material, options, learned, command)
+    save_model(output, data, card, overwrite=overwrite)
+    curve = group_curve_db([(c.raw, c.stem) for c in clips])
+    progress(f"testing {group}", 0.0)
+    figures = summary(score_pairs(material.test[group], curve, StemNetwork(str(output), max_boost_db=18.0)))
+    metrics = {"held-out songs": figures, "loss on songs held out while learning": round(learned.loss, 4)}
+    written = save_model(output, data, replace(card, metrics=metrics), overwrite=True)
+    output.with_suffix(".checkpoint.safetensors").unlink(missing_ok=True)
+    return Trained(output, written, learned.interrupted)
+
+
+def _card(
+    group: str, output: Path, material: Material, options: RecipeOptions, learned: LearnedBands, command: str
+) -> ModelCard:
+    given, made = PORTS["improved"]
+    return ModelCard(
+        name=output.stem, kind=KIND, summary=f"what becomes of a raw {group} stem in a mix, as gains per band",
+        licence="MIT", format="onnx", created=date.today().isoformat(),
+        recipe={
+            "command": command, "seed": options.seed, "songs": options.songs, "steps": learned.steps,
+            "parameters": parameter_count(learned.network),
+        },
+        training_data=training_data(options), metrics={}, limits=LIMITS, inputs=(given,), outputs=(made,),
+        settings={
+            "profile": "improved", "stage": "stem", "group": group, "sample_rate": RATE, "frame": FRAME,
+            "hop": BAND_HOP, "around": AROUND, "heard_scale": HEARD_SCALE, "smooth_s": SMOOTH_S,
+            "loudness_lufs": LOUDNESS_LUFS, "feature_ranges": ranges_of(material.raw_of(group, testing=False)),
+        },
+    )  # fmt: skip
+
+
+def ranges_of(rows: Sequence[np.ndarray]) -> Mapping[str, list[float]]:
+    """1st, 50th and 99th percentile of every measure of the raw stems."""
+    low, middle, high = np.percentile(np.stack(rows), [1, 50, 99], axis=0)
+    return {
+        name: [round(float(v), 5) for v in row]
+        for name, row in zip(NAMES, np.stack([low, middle, high], 1), strict=True)
+    }
+
+
+def training_data(options: RecipeOptions) -> tuple[TrainingData, ...]:
+    """What the model learned from."""
+    rows = [
+        TrainingData(f.name, "see its own terms", "pairs of raw and finished stems") for f in options.folders
+    ]
+    if options.songs:
+        use = "parts of composed songs, raw and as a synthetic engineer finished them"
+        rows += [TrainingData(f.name, licence_of(f), use) for f in options.soundfonts or ()]
+        rows.append(TrainingData("tonmeister's synthesizer, singer and engineer", "MIT", use))
+    return tuple(rows)
+
+
+LIMITS: Final = (
+    "Learned from composed parts played by soundfonts and a synthetic singer, finished by a synthetic engineer: what a "
+    "person's engineer does is not in it.",
+    "Shapes what is there within 18 dB per band; adds nothing, takes no noise away between notes.",
+    "Knows one source at a time: masking by other tracks is not seen.",
+    "One seed; the level of the result is a matter of the fader.",
+)
+
+
+def train_features(
+    material: Material,
+    options: RecipeOptions,
+    output: Path,
+    *,
+    command: str,
+    overwrite: bool = False,
+    progress: Progress,
+) -> Trained:
+    """Analyze, fit and test the features of every group, and write the arrays."""
+    from tonmeister.engines.autoencoder import targets
+    from tonmeister.training.stems.features import fit_predictor, judge, plain, select_features
+
+    arrays: dict[str, np.ndarray] = {}
+    metrics: dict[str, Any] = {}
+    settings: dict[str, Any] = {
+        "names": list(NAMES),
+        "neighbors": {},
+        "feature_ranges": {},
+        "chosen": {},
+        "skill": {},
+    }
+    for number, group in enumerate(options.groups):
+        progress("analyzing features", number / len(options.groups))
+        songs = np.array(material.measured_songs[group])
+        testing = np.char.startswith(songs, TEST)
+        raw, stem = (np.stack(rows[group]) for rows in (material.raw_measures, material.stem_measures))
+        selection = select_features(raw[~testing], stem[~testing], options.seed)
+        fitted = fit_predictor(raw[~testing], stem[~testing], songs[~testing].tolist())
+        figures = judge(fitted, raw[testing], stem[testing], selection.names, group)
+        metrics[group] = plain(selection, figures, group)
+        arrays |= {f"{group}.{n}": getattr(fitted, n).astype(np.float32) for n in targets.ARRAYS}
+        settings["neighbors"][group] = fitted.neighbors
+        settings["chosen"][group] = list(selection.names)
+        settings["feature_ranges"][group] = ranges_of(list(raw[~testing]))
+        settings["skill"][group] = dict(figures.skill)
+    card = ModelCard(
+        name=output.stem, kind=targets.KIND, summary="what a finished stem would measure, from the raw one",
+        licence="MIT", format="npz", created=date.today().isoformat(),
+        recipe={"command": command, "seed": options.seed, "songs": options.songs},
+        training_data=training_data(options), metrics=metrics, limits=(LIMITS[0], LIMITS[2]), settings=settings,
+    )  # fmt: skip
+    return Trained(output, save_model(output, arrays, card, overwrite=overwrite))
