@@ -67,6 +67,7 @@ class Feed(Protocol):
 
     @property
     def latencies(self) -> Mapping[str, int]: ...
+    def notes(self) -> list[str]: ...
     def connect(self, position: int, delays: Mapping[_Way, tuple[str, int]]) -> None: ...
     def run(
         self,
@@ -92,6 +93,9 @@ class PlainFeed:
             for s in sorted(strips, key=lambda s: s.name)
         }
         self.latencies = {name: strip.latency_frames for name, strip in self._strips.items()}
+
+    def notes(self) -> list[str]:
+        return [note for strip in self._strips.values() for note in strip.notes()]
 
     def connect(self, position: int, delays: Mapping[_Way, tuple[str, int]]) -> None:
         self._delays = {way: (target, DelayLine(2, delay)) for way, (target, delay) in delays.items()}
@@ -241,6 +245,10 @@ class Console:
             block = out(self._mix(fed, stem_sinks, tap_sinks))
             if block.shape[1]:
                 yield block
+
+    def notes(self) -> list[str]:
+        """What inserts have to say when they have played."""
+        return [*self._feed.notes(), *(note for strip in self._strips.values() for note in strip.notes())]
 
     @property
     def latency_frames(self) -> int:

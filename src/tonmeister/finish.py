@@ -131,6 +131,7 @@ class _Job:
         self.frames = section_frames(multitrack, delivery.section)
         self.output = delivery.output
         self.subtype = delivery.subtype
+        self._remarks: list[str] = []
 
     def stem_writers(self, plan: MixPlan) -> AbstractContextManager[StemWriters | None]:
         if self._delivery.stems is None:
@@ -164,6 +165,7 @@ class _Job:
             section=self._delivery.section,
             stems=stems.write if stems else None,
             plain_sum=lambda _, block: before(block),
+            remark=self._remarks.append,
         )
         with Aside(self._before.update) as before, Aside(meter.update) as after:
             for block in self.told("render", blocks):
@@ -185,7 +187,9 @@ class _Job:
         after, more = _as_written(self.output, after, plan.ceiling_dbtp)
         before = self._before.result()
         plan = dataclasses.replace(plan, before=before.to_dict(), after=after.to_dict())
-        return Finished(plan, self.output, before, after, stems.paths if stems else (), (*notes, *more))
+        return Finished(
+            plan, self.output, before, after, stems.paths if stems else (), (*notes, *more, *self._remarks)
+        )
 
 
 def section_frames(multitrack: Multitrack, section: Section | None) -> int:

@@ -63,13 +63,14 @@ def render_blocks(
     plain_sum: Sink | None = None,
     open_track: OpenTrack | None = None,
     fused: bool = True,
+    remark: Callable[[str], None] | None = None,
 ) -> Generator[FloatArray, None, None]:
     """The mix in blocks (2, <= block_frames).
 
     `stems` gets what each strip feeds the master, `taps` the output of every strip behind its fader and pan,
     `plain_sum` the tracks as they are, added up; all aligned with the mix. `open_track` may supply the audio
-    from elsewhere than the tracks' own files. Without `fused` every strip runs by itself, slowly: the measure of
-    what is right.
+    from elsewhere than the tracks' own files. `remark` is told at the end what inserts have to say. Without
+    `fused` every strip runs by itself, slowly: the measure of what is right.
     Raises `PlanError` when the plan is not for these tracks.
     """
     check_belongs(multitrack, plan)
@@ -80,6 +81,9 @@ def render_blocks(
     console = Console(multitrack, plan, threads, block_frames, section or Section(), open_track, fused=fused)
     with console:
         yield from console.run(stems=stems, taps=taps, plain_sum=plain_sum)
+        if remark is not None:
+            for note in console.notes():
+                remark(note)
 
 
 def check_belongs(multitrack: Multitrack, plan: MixPlan) -> None:

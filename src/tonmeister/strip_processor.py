@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tonmeister.effects.base import remarks
 from tonmeister.strip import Curve, Strip, pan_gains
 from tonmeister.units import DoubleArray, FloatArray, db_to_gain
 
@@ -57,6 +58,10 @@ class StripProcessor:
             self._inserts.append((widens, processor))
         self.latency_frames = sum(p.latency_frames for _, p in self._inserts)
         self._position = 0
+
+    def notes(self) -> list[str]:
+        """What its inserts have to say when they have played."""
+        return [f"{self._strip.name}: {note}" for note in remarks(p for _, p in self._inserts)]
 
     def start(self, position: int) -> None:
         """Set the song position, in frames, of the first frame that will arrive."""

@@ -14,7 +14,8 @@ import soundfile
 from tonmeister.audio import Audio
 from tonmeister.cli import run as run_verb
 from tonmeister.effects.learned import Learned, WaveshaperProcessor
-from tonmeister.effects.waveshaper import Waveshaper, load_waveshaper
+from tonmeister.effects.learned_files import load_device
+from tonmeister.effects.waveshaper import Waveshaper
 from tonmeister.errors import BadInputError, ModelError
 from tonmeister.learned_effects.domain import domain_of, outside
 from tonmeister.learned_effects.learn import LearnedEffect, _excerpts, _held_out, learn_effect, save_effect
@@ -44,6 +45,12 @@ def notes(seconds: float = 2.6, seed: int = 1) -> DoubleArray:
 
 def audio(*channels: DoubleArray, rate: int = RATE) -> Audio:
     return Audio(np.asarray(np.stack(channels), np.float32), rate)
+
+
+def model_of(effect: LearnedEffect) -> Waveshaper:
+    model = effect.device.waveshaper
+    assert model is not None
+    return model
 
 
 def device(x: DoubleArray) -> DoubleArray:
@@ -79,14 +86,14 @@ def test_a_filter_curve_filter_device_is_found(learned: LearnedEffect) -> None:
 
 
 def test_it_has_155_numbers_and_a_first_filter_of_size_one(learned: LearnedEffect) -> None:
-    model = learned.model
+    model = model_of(learned)
     assert sum(len(a) for a in model.arrays().values()) == 155
     assert np.linalg.norm(model.pre) == pytest.approx(1.0)
 
 
 def test_the_model_holds_on_sound_it_never_met(learned: LearnedEffect) -> None:
     x = notes(1.0, seed=9)
-    made = played(learned.model, x)
+    made = played(model_of(learned), x)
     wanted = np.roll(device(x), -round(learned.pair.delay_frames))
     made, wanted = made[200:-200], wanted[200:-200]
     shift = learned.pair.delay_frames - round(learned.pair.delay_frames)
@@ -119,7 +126,7 @@ def test_the_equations_are_the_derivatives(learned: LearnedEffect) -> None:
     rng = np.random.default_rng(2)
     dry, wet = 0.1 * rng.standard_normal((2, 2, 4096))
     excerpts = Excerpts(dry, wet, 2)
-    model = learned.model
+    model = model_of(learned)
     start = System(model.pre, model.shaper, model.post, 3.0)
     start = start.with_numbers(start.numbers())
     _, error, _ = excerpts.normal_equations(start)
@@ -154,15 +161,15 @@ def test_the_same_seed_learns_the_same() -> None:
         learn_effect(audio(x), audio(device(x)), oversampling=1, seed=4, progress=briefly(14))
         for _ in range(2)
     )
-    for name, array in first.model.arrays().items():
-        np.testing.assert_array_equal(array, again.model.arrays()[name])
+    for name, array in model_of(first).arrays().items():
+        np.testing.assert_array_equal(array, model_of(again).arrays()[name])
 
 
 def test_an_interrupt_keeps_the_best_so_far() -> None:
     x = notes(1.6)
     effect = learn_effect(audio(x), audio(device(x)), oversampling=1, progress=briefly(3))
-    assert effect.fitted.interrupted
-    assert effect.fitted.steps == 3
+    assert effect.course.interrupted
+    assert effect.course.steps == 3
     assert effect.verdict.errors.esr < effect.verdict.errors.bypass_esr
     assert any("interrupted" in note for note in effect.notes())
 
@@ -289,7 +296,7 @@ def test_too_little_sound_is_refused() -> None:
 
 @pytest.mark.parametrize("factor", [1, 2, 4])
 def test_blocks_never_change_the_sound(learned: LearnedEffect, factor: int) -> None:
-    model = dataclasses.replace(learned.model, oversampling=factor)
+    model = dataclasses.replace(model_of(learned), oversampling=factor)
     x = np.stack([notes(0.4), notes(0.4, seed=3)]).astype(np.float32)
 
     def cut(size: int) -> FloatArray:
@@ -314,7 +321,7 @@ def test_latency_is_true_to_the_frame(factor: int, rate: int) -> None:
 
 @pytest.mark.parametrize("rate", [44100, 48000, 96000])
 def test_at_another_rate_the_filters_keep_their_response(learned: LearnedEffect, rate: int) -> None:
-    straight = dataclasses.replace(learned.model, shaper=Waveshaper.identity().shaper, input_scale=1.0)
+    straight = dataclasses.replace(model_of(learned), shaper=Waveshaper.identity().shaper, input_scale=1.0)
     responses = []
     for at in (RATE, rate):
         impulse = np.zeros(4096)
@@ -350,7 +357,7 @@ def test_oversampling_keeps_a_hard_curve_from_folding() -> None:
 
 
 def test_silence_after_loud_sound_is_silent(learned: LearnedEffect) -> None:
-    processor = WaveshaperProcessor(Learned(), learned.model)
+    processor = WaveshaperProcessor(Learned(), model_of(learned))
     processor.prepare(RATE, 1, 8000)
     processor.process(np.full((1, 8000), 5.0, np.float32))
     rest = processor.process(np.zeros((1, 8000), np.float32))
@@ -358,7 +365,7 @@ def test_silence_after_loud_sound_is_silent(learned: LearnedEffect) -> None:
 
 
 def test_one_bad_sample_passes(learned: LearnedEffect) -> None:
-    processor = WaveshaperProcessor(Learned(), learned.model)
+    processor = WaveshaperProcessor(Learned(), model_of(learned))
     processor.prepare(RATE, 1, 4000)
     block = np.zeros((1, 4000), np.float32)
     block[0, 5] = np.nan
@@ -369,10 +376,12 @@ def test_one_bad_sample_passes(learned: LearnedEffect) -> None:
 
 
 def test_a_saved_model_is_the_model(learned: LearnedEffect, model_path: Path) -> None:
-    loaded, card = load_waveshaper(model_path)
-    for name, array in learned.model.arrays().items():
+    device, card = load_device(model_path)
+    loaded = device.waveshaper
+    assert loaded is not None
+    for name, array in model_of(learned).arrays().items():
         np.testing.assert_array_equal(loaded.arrays()[name], array)
-    assert loaded.settings() == learned.model.settings()
+    assert loaded.settings() == model_of(learned).settings()
     assert card.settings["parameters"] == 155
     assert card.metrics["verdict"] == "great"
     assert len(card.settings["domain"]["level_db"]) == 5
@@ -439,7 +448,7 @@ def test_it_is_an_insert_in_a_mix(written: Written, tmp_path: Path, model_path: 
     for name, seed in (("song/Kick.wav", 1), ("song/Bass.wav", 2)):
         written(name, notes(1.2, seed=seed))
     song, plan = str(tmp_path / "song"), str(tmp_path / "mix.plan.json")
-    moves = [f"Bass.learned.model={model_path}", "Bass.learned.mix=0.6"]
+    moves = [f"Bass.model_of(learned)={model_path}", "Bass.learned.mix=0.6"]
     asked = [word for move in moves for word in ("--set", move)]
     assert run_verb(["mix", song, "-o", str(tmp_path / "mix.wav"), "--engine", "sum", *asked]) == 0
     saved = json.loads(Path(plan).read_text("utf-8"))

@@ -43,35 +43,35 @@ _BLOCK = 1 << 14
 @given.common
 def command(
     source: Path, model: str, output: Path, settings: dict[str, Any], bits: str | None, overwrite: bool,
-    **parameters: float,
+    **parameters: Any,
 ) -> None:  # fmt: skip
     """Send the file IN through the learned effect MODEL."""
     from tonmeister.audio import Audio, read_audio
     from tonmeister.audio_output import check_output, write_audio
     from tonmeister.cli.screen import Screen
     from tonmeister.effects.learned import Learned
-    from tonmeister.effects.waveshaper import load_waveshaper
+    from tonmeister.effects.learned_files import load_device
     from tonmeister.learned_effects.domain import domain_of, outside
 
     check_output(output, overwrite=overwrite, subtype=bits)
     screen, effect = Screen.of(settings), Learned(model=model, **parameters)
-    waveshaper, card = load_waveshaper(model)
+    device, card = load_device(model)
     audio = read_audio(source)
     _check_finite(source, audio)
     with screen.progress() as bars:
-        made, late = _through(effect, audio, bars)
+        made, late, told = _through(effect, audio, bars)
     write_audio(output, Audio(made, audio.sample_rate), subtype=bits, overwrite=overwrite)
     notes = outside(domain_of(audio.samples, audio.sample_rate), card.settings.get("domain") or {})
-    if waveshaper.sample_rate != audio.sample_rate:
-        notes.append(
-            f"learned at {waveshaper.sample_rate} Hz, used at {audio.sample_rate} Hz: filters converted"
-        )
+    notes += told
+    if device.sample_rate != audio.sample_rate:
+        what = "filters" if device.network is None else "sound"
+        notes.append(f"learned at {device.sample_rate} Hz, used at {audio.sample_rate} Hz: {what} converted")
     if (peak := float(abs(made).max(initial=0.0))) > 1.0 and bits != "32f":
         notes.append(
             f"peak={peak:.2f} is beyond full scale and clipped: turn --output-gain down or use --bits 32f"
         )
     if screen.as_json:
-        screen.json({"output": output, "network": card.settings.get("network"), "latency_frames": late,
+        screen.json({"output": output, "network": device.name, "latency_frames": late,
                      "metrics": card.metrics, "notes": notes})  # fmt: skip
     screen.notes(notes)
     screen.say(f"written: {output}")
@@ -86,9 +86,13 @@ def _check_finite(source: Path, audio: Audio) -> None:
         raise AudioFileError(f"{source}: holds values that are no numbers: export it again")
 
 
-def _through(effect: Learned, audio: Audio, told: Callable[[str, float], None]) -> tuple[FloatArray, int]:
-    """The sound behind the effect, as long as before and not late; and how late the effect was."""
+def _through(
+    effect: Learned, audio: Audio, told: Callable[[str, float], None]
+) -> tuple[FloatArray, int, list[str]]:
+    """The sound behind the effect, as long as before and not late; how late the effect was; what it has to say."""
     import numpy as np
+
+    from tonmeister.effects.base import remarks
 
     processor = effect.processor()
     processor.prepare(audio.sample_rate, audio.channels, _BLOCK)
@@ -98,4 +102,4 @@ def _through(effect: Learned, audio: Audio, told: Callable[[str, float], None]) 
         block = padded[:, start : start + _BLOCK]
         block[:] = processor.process(block.copy())
         told("render", (start + block.shape[1]) / padded.shape[1])
-    return np.ascontiguousarray(padded[:, late:]), late
+    return np.ascontiguousarray(padded[:, late:]), late, remarks([processor])

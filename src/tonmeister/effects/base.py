@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol, Self, cast, runtime_checkable
 
 from tonmeister.effects.registry import EFFECTS
@@ -29,6 +29,7 @@ __all__ = [
     "effect_to_dict",
     "effect_type",
     "parameter",
+    "remarks",
 ]
 
 
@@ -58,6 +59,11 @@ class LinearEffect(Protocol):
     """An effect that is a linear time-invariant filter and can say its frequency response."""
 
     def response(self, frequency_hz: DoubleArray, sample_rate: int) -> ComplexArray: ...
+
+
+def remarks(processors: Iterable[Processor]) -> list[str]:
+    """What processors have to say of how they played; few say anything (``notes()``, beside the four verbs)."""
+    return [note for processor in processors for note in getattr(processor, "notes", tuple)()]
 
 
 def parameter(default: float, allowed: Range) -> Any:

@@ -1,20 +1,25 @@
-"""Learned effect: y = (1 - mix) x + mix g_out post * f(pre * (g_in x)), filters and curve f from a model file.
+"""Learned effect: y = (1 - mix) x + mix g_out d(g_in x), the device d from a model file.
 
-The curve runs at up to four times the rate. A model that was learned at another sample rate runs with its filters
-resampled. Without a model the sound only passes through, late.
+Of a waveshaper, d = post * f(pre * x): the curve f runs at up to four times the rate, and a model that was learned at
+another sample rate runs with its filters resampled. A network runs at its own rate (`network_player`). Without a model
+the sound only passes through, late.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from tonmeister.effects.base import Parameters, Processor, parameter
-from tonmeister.effects.waveshaper import AHEAD_FRAMES, Waveshaper, load_waveshaper
+from tonmeister.effects.checks import check_flag
+from tonmeister.effects.waveshaper import AHEAD_FRAMES, Waveshaper
 from tonmeister.errors import BadInputError
 from tonmeister.units import FloatArray, Range, db_to_gain
+
+if TYPE_CHECKING:
+    from tonmeister.effects.learned_files import Device
 
 
 @dataclass(frozen=True)
@@ -28,16 +33,34 @@ class Learned(Parameters):
     """Level into the device: what it does depends on it."""
     output_gain_db: float = parameter(0.0, Range(-48.0, 48.0, "dB"))
     mix: float = parameter(1.0, Range(0.0, 1.0))
+    guard: bool = True
+    """Whether a network gives way to its waveshaper twin where it strays from it; costs an LSTM 2 ms of latency."""
+    full_band: bool = True
+    """Whether treble above what a network of a low rate knows passes beside it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.model, str):
             raise BadInputError(f"learned.model={self.model!r} must be the path of a model file")
+        check_flag("learned.guard", self.guard)
+        check_flag("learned.full_band", self.full_band)
 
     def processor(self) -> Processor:
-        return WaveshaperProcessor(
-            self, load_waveshaper(self.model)[0] if self.model else Waveshaper.identity()
-        )
+        if not self.model:
+            return WaveshaperProcessor(self, Waveshaper.identity())
+        from tonmeister.effects.learned_files import load_device
+
+        return device_processor(self, load_device(self.model)[0])
+
+
+def device_processor(effect: Learned, device: Device) -> Processor:
+    """What plays a device that is already loaded."""
+    if device.network is None:
+        assert device.waveshaper is not None
+        return WaveshaperProcessor(effect, device.waveshaper)
+    from tonmeister.effects.network_player import NetworkProcessor
+
+    return NetworkProcessor(effect, device.network, device.guard, device.treble_gain)
 
 
 class WaveshaperProcessor:

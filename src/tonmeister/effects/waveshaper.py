@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from tonmeister.errors import ModelError
 from tonmeister.units import DoubleArray
 
-if TYPE_CHECKING:
-    from tonmeister.model_files.card import ModelCard
-
-__all__ = ["AHEAD_FRAMES", "FACTORS", "MODEL_KIND", "NETWORK", "TAPS", "Waveshaper", "load_waveshaper"]
+__all__ = [
+    "AHEAD_FRAMES",
+    "FACTORS",
+    "MODEL_KIND",
+    "NETWORK",
+    "SHAPES",
+    "TAPS",
+    "Waveshaper",
+    "waveshaper_of",
+]
 
 MODEL_KIND: Final = "learned_effect"
 NETWORK: Final = "waveshaper"
@@ -22,8 +28,7 @@ TAPS: Final = 64
 AHEAD_FRAMES: Final = 16
 """How many taps of each filter lie ahead of time 0, so that it may be of linear phase."""
 FACTORS: Final = (1, 2, 4)
-_SHAPES: Final = {"pre": (TAPS,), "shaper": (27,), "post": (TAPS,)}
-_MAX_BYTES: Final = 1 << 16
+SHAPES: Final[Mapping[str, tuple[int, ...]]] = {"pre": (TAPS,), "shaper": (27,), "post": (TAPS,)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,23 +68,11 @@ class Waveshaper:
         }
 
 
-def load_waveshaper(name_or_path: str | Path) -> tuple[Waveshaper, ModelCard]:
-    """A waveshaper from its file, and its card; raises `ModelError` for anything else."""
-    from tonmeister.model_files.store import load_model
-
-    model = load_model(name_or_path, kind=MODEL_KIND, max_bytes=_MAX_BYTES)
-    settings = model.card.settings
-    if settings.get("network") != NETWORK:
-        raise ModelError(f"{model.path}: network={settings.get('network')!r} is not known: update tonmeister")
-    arrays = {name: np.asarray(model.array(name), np.float64) for name in _SHAPES}
-    for name, wanted in _SHAPES.items():
-        if arrays[name].shape != wanted:
-            raise ModelError(
-                f"{model.path}: {name} has shape {arrays[name].shape}, not {wanted}: learn it again"
-            )
+def waveshaper_of(arrays: Mapping[str, DoubleArray], settings: Mapping[str, Any]) -> Waveshaper:
+    """A waveshaper from arrays of the right shapes and its part of a card; raises `ModelError` for odd settings."""
     rate, factor, scale = (settings.get(k) for k in ("sample_rate", "oversampling", "input_scale"))
     if not isinstance(rate, int) or not 4000 <= rate <= 768_000 or factor not in FACTORS:
-        raise ModelError(f"{model.path}: sample_rate={rate!r}, oversampling={factor!r}: learn it again")
+        raise ModelError(f"sample_rate={rate!r}, oversampling={factor!r}: learn it again")
     if not isinstance(scale, (int, float)) or not 0.0 < scale < 1e6:
-        raise ModelError(f"{model.path}: input_scale={scale!r} is no factor: learn it again")
-    return Waveshaper(**arrays, input_scale=float(scale), oversampling=factor, sample_rate=rate), model.card
+        raise ModelError(f"input_scale={scale!r} is no factor: learn it again")
+    return Waveshaper(**arrays, input_scale=float(scale), oversampling=factor, sample_rate=rate)

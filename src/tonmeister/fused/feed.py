@@ -72,6 +72,10 @@ class LaneFeed:
         """The lanes, after `connect`."""
         return self._groups
 
+    def notes(self) -> list[str]:
+        """What the inserts of the tracks have to say when they have played."""
+        return [note for member in self._members for note in member.notes()]
+
     def connect(self, position: int, delays: Mapping[tuple[str, str | None], tuple[str, int]]) -> None:
         """Say where the song begins, and for each way out of a strip its bus and the delay that aligns it."""
         rows = sorted(set(delays.values()))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tonmeister.dsp.lane_kernels import COMPRESSOR, COMPRESSOR_NUMBERS, FILTERS, add_raw, mix_lanes, run_lanes
 from tonmeister.dsp.lanes import LANES
-from tonmeister.effects.base import Processor
+from tonmeister.effects.base import Processor, remarks
 from tonmeister.fused.chain import Filters, Stage, fused_chain, split_inserts
 from tonmeister.strip import Curve, Strip, pan_gains
 from tonmeister.strip_processor import DelayLine
@@ -68,6 +68,10 @@ class Member:
     def prepares(self) -> bool:
         """Whether anything happens before the lanes."""
         return self._is_delayed or bool(self._inserts)
+
+    def notes(self) -> list[str]:
+        """What its inserts have to say when they have played."""
+        return [f"{self.strip.name}: {note}" for note in remarks(p for _, p in self._inserts)]
 
     def prepared(self, block: FloatArray) -> FloatArray:
         """Delay and ordinary inserts, polarity first where an insert might hear it."""

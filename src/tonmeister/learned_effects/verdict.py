@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from tonmeister.evaluation.spectral_losses import mr_stft
 from tonmeister.units import DoubleArray
 
-__all__ = ["BANDS", "Errors", "Verdict", "band", "error_to_signal", "slow_share"]
+__all__ = ["BANDS", "Errors", "Verdict", "band", "error_to_signal", "errors_of", "slow_share"]
 
 BANDS: Final = ((0.01, "great"), (0.035, "not bad"), (0.1, "may do"), (0.3, "poor"))
 """Error-to-signal ratio below -> word; bands of the Neural Amp Modeler."""
@@ -40,6 +41,29 @@ class Errors:
     bypass_esr: float
     linear_esr: float
     """Of the best filter of 64 taps without a curve."""
+    mr_stft: float = float("nan")
+    """Spectral convergence and log magnitude over three resolutions (`evaluation.spectral_losses`)."""
+    twin_esr: float | None = None
+    """Of the waveshaper that was fitted beside a network."""
+
+
+def errors_of(
+    wet: DoubleArray,
+    made: DoubleArray,
+    dry: DoubleArray,
+    linear: DoubleArray,
+    twin: DoubleArray | None = None,
+) -> Errors:
+    """All figures of one stretch of sound; arrays (channels, frames)."""
+    spectral = [mr_stft(*(a.astype(np.float32) for a in rows)).total for rows in zip(wet, made, strict=True)]
+    return Errors(
+        error_to_signal(wet, made),
+        float(np.mean(np.abs(wet - made))),
+        error_to_signal(wet, dry),
+        error_to_signal(wet, linear),
+        float(np.mean(spectral)),
+        None if twin is None else error_to_signal(wet, twin),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +90,31 @@ class Verdict:
 
     def notes(self) -> list[str]:
         """What a person should know besides the word."""
-        found = []
+        found, e = [], self.errors
         if self.slow:
             found.append(
                 f"{self.slow_share:.0%} of the error is a gain that moves slowly: a compressor or a modulation effect "
                 "cannot be learned so"
             )
-        if self.errors.esr >= self.errors.bypass_esr:
+        if e.esr >= e.bypass_esr:
             found.append("doing nothing comes nearer to the wet file than this model")
-        elif self.errors.linear_esr < 1.2 * self.errors.esr:
+        elif e.linear_esr < 1.2 * e.esr:
             found.append(
                 "a plain filter does as well: the device hardly bends the sound, or what it does is not a curve"
+            )
+        if e.twin_esr is not None and e.twin_esr <= e.esr:
+            found.append(
+                f"--network waveshaper does as well (ESR {e.twin_esr:.4f}), holds better on other sound and costs less"
             )
         return found
 
     def metrics(self) -> dict[str, Any]:
         """For a card."""
         e = self.errors
-        figures = {"esr": e.esr, "bypass_esr": e.bypass_esr, "linear_esr": e.linear_esr, "mae": e.mae}
-        return {k: float(f"{v:.4g}") for k, v in figures.items()} | {"verdict": self.word}
+        figures = {"esr": e.esr, "bypass_esr": e.bypass_esr, "linear_esr": e.linear_esr, "mae": e.mae,
+                   "mr_stft": e.mr_stft, "twin_esr": e.twin_esr}  # fmt: skip
+        known = {k: float(f"{v:.4g}") for k, v in figures.items() if v is not None and np.isfinite(v)}
+        return known | {"verdict": self.word}
 
 
 def slow_share(wet: DoubleArray, made: DoubleArray, sample_rate: int) -> float:
