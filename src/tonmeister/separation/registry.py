@@ -64,6 +64,18 @@ SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
         ("harmonic", "percussive"),
         "Fitzgerald, DAFx 2010",
     ),
+    "jazz": SeparatorInfo(
+        "tonmeister.separation.jazz:small",
+        "a jazz soloist and the band, by a network that hears the middle of the recording",
+        ("solo", "accompaniment"),
+        "after Mimilakis, Cano, Abesser & Schuller, WIMP (2016)",
+    ),
+    "jazz-paper": SeparatorInfo(
+        "tonmeister.separation.jazz:paper",
+        "the same, arranged as published: a mono soloist and what is left over",
+        ("solo", "accompaniment"),
+        "Mimilakis, Cano, Abesser & Schuller, WIMP (2016)",
+    ),
     "pitch-informed": SeparatorInfo(
         "tonmeister.separation.pitch_informed:PitchInformed",
         "a soloist by its melody, overtones and attacks; nothing learned",
