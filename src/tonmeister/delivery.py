@@ -80,7 +80,7 @@ class Scratch:
         self._file.flush()
         with self._path.open("rb") as file:
             while data := file.read(BLOCK_FRAMES * 4 * self._channels):
-                yield np.ascontiguousarray(np.frombuffer(data, np.float32).reshape(-1, self._channels).T)
+                yield np.frombuffer(data, np.float32).reshape(-1, self._channels).T.copy()
 
 
 class StemWriters:
