@@ -246,6 +246,7 @@ _SHORT: Final[Mapping[str, str]] = {
     "gate": "gate below {threshold_db:.0f} dB",
     "deesser": "de-esser {frequency_hz:.0f} Hz",
     "saturation": "saturation {drive_db:+.1f} dB",
+    "stem": "stem network {model} {amount:.0%}",
     "width": "width {width:.2f}",
     "reverb": "reverb {decay_s:.1f} s",
     "echo": "echo {time_ms:.0f} ms",

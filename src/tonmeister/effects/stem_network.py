@@ -37,10 +37,13 @@ class StemNetwork(Parameters):
     amount: float = parameter(1.0, Range(0.0, 1.0))
     """How much of the gains; of a faithful model, how much of its sound."""
     max_boost_db: float = parameter(6.0, Range(0.0, 18.0, "dB"))
+    """No band grows by more."""
     max_cut_db: float = parameter(18.0, Range(0.0, 96.0, "dB"))
+    """No band is turned down by more."""
     input_gain_db: float = parameter(0.0, Range(-60.0, 60.0, "dB"))
     """Brings the stem to -23 LUFS for the network's ears only."""
     output_gain_db: float = parameter(0.0, Range(-48.0, 48.0, "dB"))
+    """Level behind it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
