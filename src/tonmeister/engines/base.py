@@ -242,6 +242,12 @@ ENGINES: Final[Mapping[str, EngineInfo]] = {
         "a set network that has seen many consoles says where the controls belong, and how sure it is",
         "Zaheer et al., NeurIPS 2017; Steinmetz et al., ICASSP 2021",
     ),
+    "jazz": EngineInfo(
+        "tonmeister.engines.jazz.engine:JazzEngine",
+        "tonmeister.engines.jazz.options:JazzOptions",
+        "a network hears the soloist and says where it stands and how loud; the rest stays where it is",
+        "Mimilakis, Cano, Abesser & Schuller, WIMP (2016); Matz, Cano & Abesser, ISMIR 2015",
+    ),
     "sum": EngineInfo(
         "tonmeister.engines.baselines:SumEngine",
         "tonmeister.engines.baseline_options:SumOptions",

@@ -15,6 +15,7 @@ SHIPPED: Final[dict[str, str]] = {
     "dynamical": "how the gains of instrument groups move with the sound of all tracks",
     "identifier": "what instrument a track is, from its sound",
     "identifier-baseline": "the baseline of instrument identification",
+    "jazz-pan": "where a jazz soloist stands and how loud, from its sound",
     "jazz-solo": "how much of each band of a jazz recording belongs to the soloist",
     "predict": "where a track's console controls belong, from what it and the others measure",
     "separation-bases": "what the separator nmf knows of the sound of vocals, drums, bass and other instruments",
