@@ -27,6 +27,8 @@ from tonmeister.separation.remix_law import (
     achieved_gain_db,
     allowed_gains_db,
     expected_sdr_db,
+    expected_share,
+    fader_db,
     share_reached,
 )
 from tonmeister.separation.wiener import wiener
@@ -108,6 +110,30 @@ def test_the_guard_is_the_law_turned_around(separation_db: float, ratio: float, 
     margin = expected_sdr_db(gain_db, separation_db, ratio) - 15.0
     if abs(margin) > 1e-3:
         assert (low <= gain_db <= high) == (margin > 0.0)
+
+
+@given(st.floats(-20.0, 20.0), st.floats(0.3, 1.0))
+def test_faders_are_the_achieved_gain_turned_around(gain_db: float, share: float) -> None:
+    fader = fader_db(gain_db, share)
+    if fader > -60.0:
+        assert achieved_gain_db(fader, share) == pytest.approx(gain_db, abs=1e-6)
+    else:
+        assert db_to_gain(gain_db) < 1.0 - 0.999 * share
+    assert fader_db(0.0, share) == 0.0
+
+
+def test_the_share_of_a_source_shows_in_its_track() -> None:
+    """For masks that are the expected share of power: exactly on average, here over many bins."""
+    random = np.random.default_rng(0)
+    share = random.random(400_000)
+    true = random.standard_normal(400_000) * np.sqrt(share)
+    rest = random.standard_normal(400_000) * np.sqrt(1.0 - share)
+    mixture = true + rest
+    track = share * mixture
+    found = expected_share(float(track @ track), float(track @ mixture))
+    assert found == pytest.approx(share_reached(true[None], rest[None], track[None]), abs=0.01)
+    assert expected_share(0.0, 0.0) == 1.0
+    assert expected_share(0.1, 1.0) == 0.3
 
 
 def test_the_law_holds_for_a_remix() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +12,6 @@ from tonmeister.cli import options as given
 from tonmeister.cli.separating import separating, separator_list
 
 if TYPE_CHECKING:
-    from tonmeister.moves import Move
     from tonmeister.remixing.remix import Wishes
 
 __all__ = ["command"]
@@ -43,6 +41,8 @@ _OFF: Final = ("off", "mute", "-inf")
 @click.option("--balance", "balances", multiple=True, metavar="TRACK[=LU]",
               help="Bring a track to this loudness against all others, or to what is usual for a lead voice; only as far "
               "as the separation carries. May be given again.")  # fmt: skip
+@click.option("--plain-faders", is_flag=True,
+              help="Put faders at what was asked, and do not make up for what the separation missed.")  # fmt: skip
 @click.option("--engine", metavar="NAME", help="Let an engine mix the tracks, before your own moves.")
 @click.option("--option", "options", multiple=True, metavar="KEY=VALUE", help="Option of the engine.")
 @separating
@@ -94,8 +94,10 @@ def _wishes(asked: dict[str, Any]) -> Wishes:
     if asked["engine"]:
         check_engine(asked["engine"], options, asked["seed"])
     return Wishes(
-        moves=(*(_gain(t) for t in asked["gains"]), *(_pan(t) for t in asked["pans"])),
-        balance=_balance(asked["balances"]),
+        gains_db=dict(_gain(text) for text in asked["gains"]),
+        pans=dict(_pan(text) for text in asked["pans"]),
+        balance=dict(_balance(text) for text in asked["balances"]),
+        plain_faders=asked["plain_faders"],
         engine=asked["engine"],
         options=options,
         target=parse_target(asked["target"]) if asked["target"] else None,
@@ -103,32 +105,24 @@ def _wishes(asked: dict[str, Any]) -> Wishes:
     )
 
 
-def _gain(text: str) -> Move:
-    from tonmeister.moves import Move
-
+def _gain(text: str) -> tuple[str, float]:
     track, value = _pair("--gain", text, "vocals=+3")
-    if value.casefold() in _OFF:
-        return Move(f"{track}.muted", "=", "yes")
-    return Move(f"{track}.gain_db", "+=", f"{_number('--gain', text, value):g}")
+    return track, -math.inf if value.casefold() in _OFF else _number("--gain", text, value)
 
 
-def _pan(text: str) -> Move:
+def _pan(text: str) -> tuple[str, float]:
     from tonmeister.errors import BadInputError
-    from tonmeister.moves import Move
 
     track, value = _pair("--pan", text, "solo=-20")
     degrees = _number("--pan", text, value)
     if abs(degrees) > _HARD_PAN_DEG:
         raise BadInputError(f"--pan {text!r} is out of range: give -45 (left) to 45 (right) degrees")
-    return Move(f"{track}.pan", "=", f"{degrees / _HARD_PAN_DEG:g}")
+    return track, degrees / _HARD_PAN_DEG
 
 
-def _balance(texts: Sequence[str]) -> dict[str, float | None]:
-    wanted: dict[str, float | None] = {}
-    for text in texts:
-        track, equals, value = text.partition("=")
-        wanted[track.strip()] = _number("--balance", text, value) if equals else None
-    return wanted
+def _balance(text: str) -> tuple[str, float | None]:
+    track, equals, value = text.partition("=")
+    return track.strip(), _number("--balance", text, value) if equals else None
 
 
 def _pair(option: str, text: str, example: str) -> tuple[str, str]:

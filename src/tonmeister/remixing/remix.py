@@ -7,8 +7,9 @@ recording unless a target is asked for.
 from __future__ import annotations
 
 import dataclasses
+import math
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,18 +20,20 @@ import numpy as np
 from tonmeister.analysis import analyze
 from tonmeister.analysis.mix import MixMeasurement, measure_mix
 from tonmeister.audio_output import check_output
+from tonmeister.decisions import Decision, SetPan
 from tonmeister.dsp.pcm import open_quickly
 from tonmeister.errors import BadInputError, nearest
 from tonmeister.features import MultitrackFeatures
 from tonmeister.finish import Finished, finish, render_to_file
-from tonmeister.moves import Move, apply_moves
 from tonmeister.multitrack import Multitrack
 from tonmeister.pipeline import Progress, decide, listen, track_records
 from tonmeister.plan import MixPlan
-from tonmeister.remixing.balance import balance_decision, warnings
+from tonmeister.remixing.balance import balance_decision
+from tonmeister.remixing.faders import ASKED, BY, expected_shares, gain_decision, warnings
 from tonmeister.separation.base import RESIDUAL
 from tonmeister.separation.expected import expected_sdr
 from tonmeister.separation.streaming import StreamingSeparator
+from tonmeister.strip import PARAMETERS
 from tonmeister.targets import Target
 
 __all__ = ["Remix", "Wishes", "remix"]
@@ -43,9 +46,14 @@ _FULL_SCALE_DBTP: Final = 0.0
 class Wishes:
     """What should be different."""
 
-    moves: Sequence[Move] = ()
+    gains_db: Mapping[str, float] = field(default_factory=dict)
+    """Track -> how much louder; minus infinity turns it off."""
+    pans: Mapping[str, float] = field(default_factory=dict)
+    """Track -> -1 left to 1 right."""
     balance: Mapping[str, float | None] = field(default_factory=dict)
     """Track -> LU against everything else; None: as in finished mixes."""
+    plain_faders: bool = False
+    """Whether faders stand at what was asked, and do not make up for what the separation missed."""
     engine: str | None = None
     """Who mixes the tracks; None: nobody, faders at unity."""
     options: Mapping[str, str] = field(default_factory=dict)
@@ -96,7 +104,7 @@ def remix(
             song, folder, overwrite=overwrite, progress=lambda done: told("separate", done)
         )
         multitrack = dataclasses.replace(separated, title=separated.title or song.stem)
-        plan, features, notes = _decided(multitrack, separator, wishes, told, threads)
+        plan, features, notes = _decided(multitrack, separator, wishes, song, told, threads)
         recording = _measured(song, rate)
         how = {"threads": threads, "subtype": subtype, "overwrite": overwrite, "progress": told}
         target = wishes.target or _as_the_recording(plan, recording, subtype)
@@ -110,11 +118,14 @@ def remix(
 
 def _check_tracks(wishes: Wishes, separator: StreamingSeparator) -> None:
     known = [*separator.tracks, RESIDUAL]
-    for name in (*(m.path.rpartition(".")[0] for m in wishes.moves), *wishes.balance):
+    for name in (*wishes.gains_db, *wishes.pans, *wishes.balance):
         if name not in known:
             raise BadInputError(
                 f"{separator.name!r} makes no track {name!r}{nearest(name, known)}: it makes {', '.join(known)}"
             )
+    for name, gain_db in wishes.gains_db.items():
+        if gain_db != -math.inf:
+            PARAMETERS["gain_db"].check(name, gain_db)
 
 
 @contextmanager
@@ -132,16 +143,12 @@ def _decided(
     multitrack: Multitrack,
     separator: StreamingSeparator,
     wishes: Wishes,
+    song: Path,
     told: Progress,
     threads: int | None,
 ) -> tuple[MixPlan, MultitrackFeatures, list[str]]:
-    if wishes.engine is None:
-        features = analyze(multitrack, threads=threads, progress=lambda _, done: told("analyze", done))
-        plan = MixPlan.of(
-            (), title=multitrack.title, sample_rate=multitrack.sample_rate,
-            tracks=track_records(multitrack, features), engine="remix", seed=wishes.seed,
-        )  # fmt: skip
-    else:
+    """The plan, what it rests on, and what is to be said."""
+    if wishes.engine is not None:
         multitrack, features = listen(multitrack, names_only=True, threads=threads, progress=told)
         plan = decide(
             multitrack,
@@ -151,15 +158,25 @@ def _decided(
             seed=wishes.seed,
             target=wishes.target,
         )
-    sdr_db, notes = expected_sdr(separator), list[str]()
+    else:
+        features = analyze(multitrack, threads=threads, progress=lambda _, done: told("analyze", done))
+        plan = MixPlan.of(
+            (), title=multitrack.title, sample_rate=multitrack.sample_rate,
+            tracks=track_records(multitrack, features), engine=BY, seed=wishes.seed,
+        )  # fmt: skip
+    plain = wishes.plain_faders or wishes.engine is not None
+    shares = {} if plain else expected_shares(multitrack, song)
+    sdr_db, notes, decisions = expected_sdr(separator), list[str](), list[Decision]()
     for track, wanted_lu in wishes.balance.items():
-        decision, said = balance_decision(features, track, wanted_lu, sdr_db.get(track))
+        decision, said = balance_decision(features, track, wanted_lu, sdr_db.get(track), shares)
         notes.append(said)
-        plan = plan if decision is None else plan.with_decisions([decision])
-    plan = apply_moves(plan, wishes.moves)
-    faders = {s.name: (-96.0 if s.muted else s.gain_db) for s in plan.strips if s.kind == "track"}
-    notes += warnings(features, faders, sdr_db) if wishes.engine is None else []
-    return plan, features, notes
+        decisions += [decision] if decision else []
+    for track, gain_db in wishes.gains_db.items():
+        decisions.append(gain_decision(track, gain_db, plan[track].gain_db, shares.get(track, 1.0)))
+    decisions += [SetPan(track, pan, reason=ASKED) for track, pan in wishes.pans.items()]
+    if wishes.engine is None:
+        notes += warnings(features, wishes.gains_db, sdr_db)
+    return plan.with_decisions(decisions) if decisions else plan, features, notes
 
 
 def _measured(song: Path, sample_rate: int) -> MixMeasurement:

@@ -7,17 +7,31 @@ Of a mixture x = v + a and an estimate e of v, a remix by the factor g is y = x 
 
 The gain that is reached is 20 log10 |1 + (g - 1) c|, c the share of v in e by least squares on {v, a}. Simpson, Roma &
 Plumbley, "Deep Remix", arXiv:1505.00289, name the effect; the formulas are derived here.
+
+c need not be known: masks that give each bin its expected share of power make <e, v> = <e, e> and <v, v> = <e, x> on
+average, so c ~ <e, e> / <e, x>, and a fader at 1 + (g - 1) / c moves the true source by g.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 
 from tonmeister.units import DoubleArray, db_to_gain, gain_to_db
 
-__all__ = ["achieved_gain_db", "allowed_gains_db", "expected_sdr_db", "share_reached"]
+__all__ = [
+    "achieved_gain_db",
+    "allowed_gains_db",
+    "expected_sdr_db",
+    "expected_share",
+    "fader_db",
+    "share_reached",
+]
+
+_LEAST_SHARE: Final = 0.3
+"""No fader goes further than if this much of a source were in its track."""
 
 
 def expected_sdr_db(gain_db: float, separation_sdr_db: float, power_ratio: float = 1.0) -> float:
@@ -66,3 +80,16 @@ def share_reached(target: DoubleArray, rest: DoubleArray, estimate: DoubleArray)
 def achieved_gain_db(gain_db: float, share: float) -> float:
     """What a fader at `gain_db` does to the true source when its estimate holds `share` of it."""
     return gain_to_db(1.0 + (db_to_gain(gain_db) - 1.0) * share)
+
+
+def expected_share(own_energy: float, shared_energy: float) -> float:
+    """c from <e, e> and <e, x>, the energy of a track and what it has in common with the mixture; 0.3 to 1."""
+    return min(max(own_energy / shared_energy, _LEAST_SHARE), 1.0) if shared_energy > 0.0 else 1.0
+
+
+def fader_db(gain_db: float, share: float) -> float:
+    """Where the fader of a track that holds `share` of a source must stand to move the source by `gain_db`.
+
+    The inverse of `achieved_gain_db`; -infinity where turning the track off is still not enough.
+    """
+    return gain_db if share == 1.0 else _db(1.0 + (db_to_gain(gain_db) - 1.0) / share)
