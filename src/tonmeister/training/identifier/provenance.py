@@ -10,6 +10,8 @@ __all__ = ["licence_of"]
 
 _KNOWN: Final = {
     "FluidR3_GM": "MIT (Frank Wen and others; Debian fluid-soundfont)",
+    "FluidR3_GS": "MIT (Frank Wen and others; Debian fluid-soundfont)",
+    "MuseScore_General_Full": "MIT (S. Christian Collins and others; Debian musescore-general-soundfont)",
     "MuseScore_General": "MIT (S. Christian Collins and others; Debian musescore-general-soundfont)",
     "TimGM6mb": "GPL-2 (Tim Brechbill; Debian timgm6mb-soundfont)",
     "sf_GMbank": "LGPL-2.1+ (Debian csound-soundfont)",
