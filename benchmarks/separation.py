@@ -35,6 +35,7 @@ from tonmeister.loading import load_multitrack
 from tonmeister.separation.base import Framing, Spectrum
 from tonmeister.separation.oracle import Oracle
 from tonmeister.separation.registry import SEPARATORS, load_separator, unavailable
+from tonmeister.separation.remix_law import expected_share
 from tonmeister.separation.streaming import StreamingSeparator
 from tonmeister.training.separation.stems import (
     STEMS,
@@ -54,6 +55,8 @@ STANDS_FOR: Mapping[str, Mapping[str, str]] = {
     "hpss": {"drums": "percussive", "other": "harmonic", "guitar": "harmonic"},
     "nmf": {"guitar": "other"},
     "jazz": {"guitar": "solo"},
+    "jazz-paper": {"guitar": "solo"},
+    "pitch-informed": {"guitar": "solo", "vocals": "solo"},
     "lowpass": {"bass": "low"},
 }
 """Which track of a separator is taken for a stem where it is not called that."""
@@ -79,8 +82,10 @@ class Scores:
 
     sdr: dict[str, list[float]] = field(default_factory=dict)
     si_sdr: dict[str, list[float]] = field(default_factory=dict)
-    remix_sdr: list[float] = field(default_factory=list)
-    remix_error: list[float] = field(default_factory=list)
+    plain: list[tuple[float, float]] = field(default_factory=list)
+    """(SDR, how far off) of remixes by 3 dB with faders at 3 dB."""
+    made_up: list[tuple[float, float]] = field(default_factory=list)
+    """The same with faders as `remix` puts them."""
     cpu_s: float = 0.0
     audio_s: float = 0.0
 
@@ -202,9 +207,18 @@ def _score(
         own.sdr.setdefault(stem, []).append(sdr_db(*pairs[stem]))
         own.si_sdr.setdefault(stem, []).append(si_sdr_db(*pairs[stem]))
     if remix:
-        for rows in score_remix(pairs, total, item.sample_rate)[0].values():
-            own.remix_sdr += [row.sdr_db for row in rows]
-            own.remix_error += [abs(row.achieved_db - row.asked_db) for row in rows]
+        own.plain += _remixes(pairs, total, item.sample_rate)
+        made_up = {stem: (true, guess / _share(guess, total)) for stem, (true, guess) in pairs.items()}
+        own.made_up += _remixes(made_up, total, item.sample_rate)
+
+
+def _remixes(pairs: Mapping[str, Any], total: Any, sample_rate: int) -> list[tuple[float, float]]:
+    scores = score_remix(pairs, total, sample_rate)[0]
+    return [(row.sdr_db, abs(row.achieved_db - row.asked_db)) for rows in scores.values() for row in rows]
+
+
+def _share(guess: Any, total: Any) -> float:
+    return expected_share(float(np.vdot(guess, guess)), float(np.vdot(guess, total)))
 
 
 # ------------------------------------------------------------------ tables
@@ -219,8 +233,8 @@ def table(
         stems = [s for s in own[0].stems if any(s in scores[key].sdr for key in scores if key[0] == suite)]
         yield f"### {suite}: {len(own)} excerpts, SDR / SI-SDR, medians in dB"
         yield ""
-        yield f"| separator | {' | '.join(stems)} | remix SDR (lowest) | achieved off (most) | CPU s per s |"
-        yield "|---" * (len(stems) + 4) + "|"
+        yield f"| separator | {' | '.join(stems)} | remix ±3 dB | off by | plain faders | off by | CPU s per s |"
+        yield "|---" * (len(stems) + 6) + "|"
         for (of, name), got in scores.items():
             if of == suite and got.sdr:
                 cells = [
@@ -228,15 +242,16 @@ def table(
                     for s in stems
                 ]
                 speed = f"{got.cpu_s / got.audio_s:.2f}" if name in SEPARATORS else ""
-                yield f"| {name} | {' | '.join(cells)} | {_remix(got)} | {speed} |"
+                yield f"| {name} | {' | '.join([*cells, *_cells(got.made_up), *_cells(got.plain)])} | {speed} |"
         yield ""
 
 
-def _remix(got: Scores) -> str:
-    if not got.remix_sdr:
-        return " | "
-    off = got.remix_error
-    return f"{median(got.remix_sdr):.1f} ({min(got.remix_sdr):.1f}) | {median(off):.2f} ({max(off):.2f})"
+def _cells(remixes: Sequence[tuple[float, float]]) -> tuple[str, str]:
+    """Median SDR (lowest), and median deviation (most)."""
+    if not remixes:
+        return "", ""
+    sdr, off = zip(*remixes, strict=True)
+    return f"{median(sdr):.1f} ({min(sdr):.1f})", f"{median(off):.2f} ({max(off):.2f})"
 
 
 def memory(models: Sequence[str], minutes: float) -> Iterator[str]:
