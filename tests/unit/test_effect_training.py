@@ -62,7 +62,9 @@ def test_torch_and_numpy_play_the_same_and_agree_on_ties() -> None:
     with torch.no_grad():
         wanted = net.network(torch.from_numpy(x)[None])[0].numpy()
         _, hot = net.pooled(net.bands(torch.from_numpy(x)[None]))
-    np.testing.assert_allclose(made, wanted, atol=1e-4 * np.abs(wanted).max())
+    apart = np.abs(made - wanted) / np.abs(wanted).max()
+    assert np.quantile(apart, 0.9) < 1e-5
+    assert apart.max() < 1e-3  # where rounding alone decides which of two places is the greatest
     assert (hot[0, 3:6, :, 0] == 1.0).all()
     assert (hot.sum(-1) == 1.0).all()
 
@@ -146,7 +148,7 @@ def test_devices_bend_without_folding() -> None:
     for name in ("tanh", "diode"):
         power = np.abs(np.fft.rfft(DEVICES[name](np.tile(x, 3), RATE)[frames : 2 * frames])) ** 2
         power[[0, bin_]] = 0.0
-        assert power.max() < 1e-6 * frames**2
+        assert power.max() < 1e-5 * frames**2
 
 
 def test_the_equalizer_is_linear_and_the_others_are_not() -> None:
@@ -161,9 +163,8 @@ def test_no_note_that_is_judged_by_is_learned_from() -> None:
     (held,) = lesson.held
     assert lesson.pair.frames - held.start == 4 * round(0.7 * RATE)
     sounds = learning._sounds(lesson, 1.0, 1.0)
-    kept = {float(v) for v in lesson.pair.dry[0, held].astype(np.float32)} - {0.0}
-    for part in (*sounds.learned, *sounds.judged):
-        assert not kept & {float(v) for v in part[0]}
+    pieces = [dry for dry, _ in (*sounds.learned, *sounds.judged)]
+    np.testing.assert_array_equal(np.concatenate(pieces), lesson.pair.dry[0, : held.start].astype(np.float32))
 
 
 # ------------------------------------------------------------------ IDMT

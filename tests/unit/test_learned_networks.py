@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 import makers_effects as make
+from tonmeister.cli import run as run_verb
 from tonmeister.dsp import cafx, lstm, saaf
 from tonmeister.effects.learned import Learned, device_processor
 from tonmeister.effects.learned_files import Device, load_device
@@ -341,3 +343,43 @@ def test_damaged_foreign_and_oversized_files_are_refused(tmp_path: Path) -> None
 def test_flags_are_checked() -> None:
     with pytest.raises(BadInputError, match="guard"):
         Learned(guard=1)  # type: ignore[arg-type]
+
+
+# ------------------------------------------------------------------ verbs
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    (tmp_path / "song").mkdir()
+    for number, name in enumerate(("Kick", "Bass")):
+        soundfile.write(
+            tmp_path / "song" / f"{name}.wav", noise(12000, seed=number)[0], 16000, subtype="FLOAT"
+        )
+    return tmp_path / "song"
+
+
+def test_mix_and_apply_effect_tell_when_the_twin_played(
+    tmp_path: Path, song: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = str(
+        saved(tmp_path / "m.npz", dataclasses.replace(make.guarded(make.lstm_network(size=2.0)), bound=0.01))
+    )
+    asked = [
+        "mix",
+        str(song),
+        "-o",
+        str(tmp_path / "mix.wav"),
+        "--engine",
+        "sum",
+        "--set",
+        f"Bass.learned.model={model}",
+    ]
+    assert run_verb(asked) == 0
+    assert "Bass: learned.model" in capsys.readouterr().err
+    sound = str(song / "Bass.wav")
+    assert run_verb(["apply-effect", sound, model, "-o", str(tmp_path / "made.wav"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert any("waveshaper twin played" in note for note in told["notes"])
+    assert told["network"] == "lstm"
+    heard, rate = soundfile.read(tmp_path / "made.wav")
+    assert (len(heard), rate) == (12000, 16000)

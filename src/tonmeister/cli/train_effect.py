@@ -37,6 +37,8 @@ _DEVICES = ("tanh", "diode", "hard clip", "soft clip", "equalizer", "chain")
 @click.option("--minutes", type=click.FloatRange(0.0, min_open=True), default=None, metavar="M",
               help="Train for at most so long. Without it a fixed number of steps is taken.")  # fmt: skip
 @click.option("--steps", type=click.IntRange(1), default=None, metavar="N", help="Take so many steps.")
+@click.option("--oversampling", type=click.Choice(["1", "2", "4"]), default="4", show_default=True,
+              help="How much faster the curve of the waveshaper beside it runs.")  # fmt: skip
 @click.option("--faithful", is_flag=True, help="Train cafx as it was published.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="MODEL.npz",
               help="Where the model goes; its card goes beside it as .json.")  # fmt: skip
@@ -45,8 +47,8 @@ _DEVICES = ("tanh", "diode", "hard clip", "soft clip", "equalizer", "chain")
 @given.common
 def command(
     device: str | None, data: Path | None, effect_name: str | None, setting: str | None, network: str, sample_rate: int,
-    count: int, minutes: float | None, steps: int | None, faithful: bool, output: Path, settings: dict[str, Any],
-    seed: int, overwrite: bool,
+    count: int, minutes: float | None, steps: int | None, faithful: bool, oversampling: str, output: Path,
+    settings: dict[str, Any], seed: int, overwrite: bool,
 ) -> None:  # fmt: skip
     """Train a learned effect on single notes, none of which it is judged by.
 
@@ -72,7 +74,7 @@ def command(
     from tonmeister.training.effects.lessons import lesson_of_device, lesson_of_idmt
     from tonmeister.training.effects.unseen import unseen_table
 
-    chosen = NetworkOptions(network, minutes=minutes, steps=steps, faithful=faithful)
+    chosen = NetworkOptions(network, minutes, steps, int(oversampling), faithful)
     if data is not None:
         assert effect_name is not None
         lesson = lesson_of_idmt(data, effect_name, setting, seed=seed)

@@ -24,7 +24,7 @@ from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = [
     "Course", "LearnedEffect", "Lesson", "fit_waveshaper", "judged", "learn_effect", "learn_waveshaper", "lesson_of",
-    "played", "save_effect",
+    "plain_filter", "played", "save_effect",
 ]  # fmt: skip
 
 HELD_OUT: Final = 0.1
@@ -76,7 +76,13 @@ class LearnedEffect:
     def notes(self) -> list[str]:
         """What a person should know."""
         stopped = ["interrupted: the best model so far is kept"] if self.course.interrupted else []
-        return [*self.pair.notes, *stopped, *self.verdict.notes()]
+        alone = self.device.network is not None and self.device.guard is None
+        bare = (
+            ["its waveshaper is no better than doing nothing: there is nothing to fall back on"]
+            if alone
+            else []
+        )
+        return [*self.pair.notes, *stopped, *bare, *self.verdict.notes()]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``--json``."""
@@ -145,6 +151,12 @@ def fit_waveshaper(
     s = fitted.system
     model = Waveshaper(s.pre, s.shaper, s.post, s.scale, oversampling, pair.sample_rate)
     return model, linear_fit(Excerpts(*learned, 1)), fitted
+
+
+def plain_filter(lesson: Lesson) -> DoubleArray:
+    """The 64 taps that come nearest without a curve."""
+    learned, _ = _excerpts(lesson.pair, list(lesson.held), np.random.default_rng(lesson.seed))
+    return linear_fit(Excerpts(*learned, 1))
 
 
 def _held_out(frames: int, generator: np.random.Generator) -> list[slice]:

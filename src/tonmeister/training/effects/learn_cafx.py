@@ -99,8 +99,8 @@ class _Frames:
         self._dry, self._wet = (np.concatenate([p[i] for p in padded]) for i in (0, 1))
         self.judged = [self._all(*pair) for pair in sounds.judged]
 
-    def batch(self, size: int = BATCH) -> tuple[Any, Any]:
-        starts = self._random.integers(0, len(self._dry) - FRAME, size)
+    def batch(self) -> tuple[Any, Any]:
+        starts = self._random.integers(0, len(self._dry) - FRAME, BATCH)
         return self._tensors([(a, starts) for a in (self._dry, self._wet)])
 
     def _all(self, dry: Any, wet: Any) -> tuple[Any, Any]:
@@ -115,7 +115,7 @@ class _Frames:
 
 
 def _bend(torch: Any, net: Any, sounds: Sounds) -> None:
-    """Every curve as the best one; each frame's four answers add up to one."""
+    """Every curve as the one that fits best; the envelopes of the channels that are the signal stay at rest."""
     with torch.no_grad():
         net.curves[:] = torch.as_tensor(best_curve(sounds), dtype=net.curves.dtype)
     net.envelope.register_hook(_still(torch, net.envelope.shape[0] // 2))

@@ -18,7 +18,15 @@ from tonmeister.effects.networks import Network
 from tonmeister.errors import BadInputError
 from tonmeister.learned_effects.domain import domain_of
 from tonmeister.learned_effects.fit import Progress
-from tonmeister.learned_effects.learn import Course, LearnedEffect, Lesson, fit_waveshaper, judged, played
+from tonmeister.learned_effects.learn import (
+    Course,
+    LearnedEffect,
+    Lesson,
+    fit_waveshaper,
+    judged,
+    plain_filter,
+    played,
+)
 from tonmeister.learned_effects.pair import Pair
 from tonmeister.units import DoubleArray
 
@@ -47,7 +55,7 @@ class NetworkOptions:
     oversampling: int = 4
     """Of the twin."""
     faithful: bool = False
-    """CAFx as published: random start, pretraining, absolute error alone, no dry path."""
+    """CAFx as published: random start, pretraining, absolute error alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,19 +123,9 @@ def learn_network(lesson: Lesson, options: NetworkOptions, progress: Progress | 
     course = dataclasses.replace(course, interrupted=course.interrupted or fitted.interrupted)
     device = _guarded(Device(twin, network, treble_gain=_treble_gain(lesson.pair, network)), inner)
     if inner is not lesson:
-        taps = fit_waveshaper_taps(lesson)
+        taps = plain_filter(lesson)
     domain = domain_of(lesson.pair.dry, lesson.pair.sample_rate)
     return LearnedEffect(device, lesson, judged(device, lesson, taps), course, domain)
-
-
-def fit_waveshaper_taps(lesson: Lesson) -> DoubleArray:
-    """The plain filter at the recording's own rate."""
-    from tonmeister.learned_effects.fit import linear_fit
-    from tonmeister.learned_effects.learn import _excerpts
-    from tonmeister.learned_effects.system import Excerpts
-
-    learned, _ = _excerpts(lesson.pair, list(lesson.held), np.random.default_rng(lesson.seed))
-    return linear_fit(Excerpts(*learned, 1))
 
 
 def _lagging(lesson: Lesson) -> Lesson:
