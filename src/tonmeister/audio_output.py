@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +20,15 @@ from tonmeister.errors import BadInputError, OutputError
 from tonmeister.riff import append_bext, set_channel_mask
 from tonmeister.units import FloatArray
 
-__all__ = ["AudioWriter", "OUTPUT_SUFFIXES", "SUBTYPES", "check_output", "partial_path", "write_audio"]
+__all__ = [
+    "AudioWriter",
+    "OUTPUT_SUFFIXES",
+    "SUBTYPES",
+    "check_output",
+    "made_folder",
+    "partial_path",
+    "write_audio",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,19 @@ def check_writable(folder: Path) -> None:
         raise OutputError(
             f"{folder}: cannot write here ({(error.strerror or str(error)).lower()}): choose another folder"
         ) from None
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """A folder for what is written within; one that was not there before and stays empty is gone when left."""
+    new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if new:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def partial_path(path: Path) -> Path:

@@ -258,6 +258,7 @@ def test_refusals_are_one_line_that_helps(
         (["--balance", "drums"], "makes no track 'drums'"),
     ):
         assert words in refused(capsys, "remix", recording, "-o", out, "--model", "rpca", *options)
+    assert not (tmp_path / "t").exists()
     assert "does not exist" in refused(capsys, "separate", tmp_path / "none.wav", "-o", tmp_path / "t")
     bad = song(1.0).samples.copy()
     bad[0, 30_000] = np.nan

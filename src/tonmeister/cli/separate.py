@@ -39,13 +39,13 @@ def command(song: Path, output: Path, how: dict[str, Any], overwrite: bool, sett
     Files are 32-bit floating point at the rate and with the channels of SONG. They begin together, so the folder can
     be mixed: tonmeister mix DIR -o mix.wav.
     """
+    from tonmeister.audio_output import made_folder
     from tonmeister.cli.models import licences_of
     from tonmeister.cli.screen import Screen
     from tonmeister.cli.separating import separator
 
     screen, chosen = Screen.of(settings), separator(how)
-    output.mkdir(parents=True, exist_ok=True)
-    with screen.progress() as bars:
+    with made_folder(output), screen.progress() as bars:
         multitrack = chosen.separate_file(
             song, output, overwrite=overwrite, progress=lambda done: bars("separating", done)
         )

@@ -19,7 +19,7 @@ import numpy as np
 
 from tonmeister.analysis import analyze
 from tonmeister.analysis.mix import MixMeasurement, measure_mix
-from tonmeister.audio_output import check_output
+from tonmeister.audio_output import check_output, made_folder
 from tonmeister.decisions import Decision, SetPan
 from tonmeister.dsp.pcm import open_quickly
 from tonmeister.errors import BadInputError, nearest
@@ -132,8 +132,8 @@ def _check_tracks(wishes: Wishes, separator: StreamingSeparator) -> None:
 def _folder(tracks: Path | None, output: Path) -> Iterator[Path]:
     """The folder of the tracks: the one asked for, or one beside the output that is gone when left."""
     if tracks is not None:
-        tracks.mkdir(parents=True, exist_ok=True)
-        yield tracks
+        with made_folder(tracks):
+            yield tracks
     else:
         with tempfile.TemporaryDirectory(dir=output.parent, prefix=".tonmeister-remix-") as folder:
             yield Path(folder)
