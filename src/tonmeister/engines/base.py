@@ -248,6 +248,12 @@ ENGINES: Final[Mapping[str, EngineInfo]] = {
         "a network hears the soloist and says where it stands and how loud; the rest stays where it is",
         "Mimilakis, Cano, Abesser & Schuller, WIMP (2016); Matz, Cano & Abesser, ISMIR 2015",
     ),
+    "autoencoder": EngineInfo(
+        "tonmeister.engines.autoencoder.engine:AutoencoderEngine",
+        "tonmeister.engines.autoencoder.options:AutoencoderOptions",
+        "learned stems: a network, or predicted features, make of raw bass, guitar, voice and keys what others became",
+        "Martínez Ramírez & Reiss, WIMP 2017",
+    ),
     "sum": EngineInfo(
         "tonmeister.engines.baselines:SumEngine",
         "tonmeister.engines.baseline_options:SumOptions",

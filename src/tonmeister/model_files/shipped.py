@@ -12,13 +12,20 @@ __all__ = ["MODELS_FOLDER", "SHIPPED", "shipped_cards"]
 MODELS_FOLDER: Final = Path(__file__).parent.parent / "models"
 
 SHIPPED: Final[dict[str, str]] = {
+    "deep-remix": "how likely the voice dominates each part of a spectrum",
     "dynamical": "how the gains of instrument groups move with the sound of all tracks",
+    "ensemble": "masks for vocals, drums, bass and other",
     "identifier": "what instrument a track is, from its sound",
     "identifier-baseline": "the baseline of instrument identification",
     "jazz-pan": "where a jazz soloist stands and how loud, from its sound",
     "jazz-solo": "how much of each band of a jazz recording belongs to the soloist",
     "predict": "where a track's console controls belong, from what it and the others measure",
     "separation-bases": "what the separator nmf knows of the sound of vocals, drums, bass and other instruments",
+    "stem-bass": "what becomes of a raw bass in a mix",
+    "stem-guitar": "what becomes of a raw guitar in a mix",
+    "stem-keys": "what becomes of raw keys in a mix",
+    "stem-vocals": "what becomes of a raw voice in a mix",
+    "web-remix": "which of drums, bass and vocals owns a bin",
 }
 """Name of the files in ``models/`` without ending -> what the model is for."""
 

@@ -44,7 +44,8 @@ class Fit:
     def text(self) -> str:
         """For a reason."""
         words = ", ".join(name.replace("_", " ").replace(".", " ") for name in self.farthest)
-        return f"{self.outside:.0%} of its measures lie outside the training range ({words})"
+        told = f" ({words})" if words else ""
+        return f"{self.outside:.0%} of its measures lie outside the training range{told}"
 
 
 def fit_to(values: DoubleArray, ranges: Mapping[str, Sequence[float]]) -> Fit:

@@ -52,8 +52,9 @@ class _Task:
     stem: Stem
     excerpt: Excerpt
     earlier: tuple[Effect, ...]
-    """Effects of the earlier engines that are taken out, in order."""
-    slots: tuple[str, ...]
+    """Effects of the earlier engines that are taken out of the track that is heard, in order."""
+    slots: Mapping[str, tuple[str, ...]]
+    """Slots that are emptied, by track."""
 
 
 class AutoencoderEngine:
@@ -123,8 +124,10 @@ class AutoencoderEngine:
         if excerpt is None:
             self.notes.append(f"{stem.strip}: too short or too soft to judge, left as it is")
             return
-        slots = _replaceable(standing, stem.strip) if len(stem.tracks) == 1 else {}
-        task = _Task(stem, excerpt, tuple(slots.values()), tuple(slots))
+        slots = {track: _replaceable(standing, track) for track in stem.tracks}
+        task = _Task(
+            stem, excerpt, tuple(slots[stem.heard].values()), {t: tuple(s) for t, s in slots.items()}
+        )
         if self._options.via == "features":
             yield from self._by_features(task)
         else:
@@ -211,10 +214,11 @@ class AutoencoderEngine:
 
     def _taken_out(self, task: _Task, because: str, but: Sequence[str] = ()) -> Iterator[Decision]:
         """The tone and dynamics of earlier engines, which would work a second time."""
-        for slot in task.slots:
-            if slot not in but:
-                why = Reason(f"Taken out: {because}.", NETWORK_SOURCE, "autoencoder.replaced")
-                yield AddInsert(task.stem.strip, None, slot, reason=why, by=self.name)
+        for track, slots in task.slots.items():
+            for slot in slots:
+                if track != task.stem.strip or slot not in but:
+                    why = Reason(f"Taken out: {because}.", NETWORK_SOURCE, "autoencoder.replaced")
+                    yield AddInsert(track, None, slot, reason=why, by=self.name)
 
     def _kept_db(self, task: _Task, made: np.ndarray) -> float:
         """What makes the new sound as loud as the strip was with what is taken out of it now."""

@@ -1,0 +1,91 @@
+"""`train stem` and `mix --engine autoencoder`, as they are called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from makers_stems import RATE, plucked
+from tonmeister.cli import run
+from tonmeister.effects.compressor import Compressor
+from tonmeister.effects.stem_model import load_stem_model
+from tonmeister.training.synthesis.acoustics import apply_effect
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six songs of a bass, raw and compressed."""
+    folder = tmp_path_factory.mktemp("pairs")
+    for number in range(6):
+        raw = plucked(2.0, seed=number)
+        stem = apply_effect(Compressor(-30.0, 6.0, attack_ms=2.0), raw[None], RATE)[0]
+        for name, sound in (("raw", raw), ("stem", stem)):
+            (folder / name).mkdir(exist_ok=True)
+            soundfile.write(str(folder / name / f"bass {number}.wav"), sound, RATE, subtype="FLOAT")
+    return folder
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> tuple[str, str]:
+    capsys.readouterr()
+    assert run([str(a) for a in arguments]) == code
+    return capsys.readouterr()
+
+
+def test_a_network_of_your_own_is_trained_tested_and_mixed_with(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "models" / "stem-bass.onnx"
+    model.parent.mkdir()
+    asked = ("--group", "bass", "--data", pairs, "--steps", 20, "-o", model)
+    out, _ = said(capsys, "train", "stem", *asked, "--json")
+    card = json.loads(out)["models"][0]["card"]
+    assert set(card["metrics"]["held-out songs"]["magnitude_mae"]) == {
+        "identity", "group EQ", "oracle EQ", "network",
+    }  # fmt: skip
+    assert load_stem_model(model).group == "bass"
+    assert [p.name for p in sorted(model.parent.iterdir())] == ["stem-bass.json", "stem-bass.onnx"]
+    song = tmp_path / "song"
+    song.mkdir()
+    soundfile.write(str(song / "Bass.wav"), plucked(3.0, seed=9), RATE)
+    soundfile.write(str(song / "Kick.wav"), plucked(3.0, seed=8, hertz=60.0), RATE)
+    options = (
+        "--option",
+        f"models={model.parent}",
+        "--option",
+        "groups=bass",
+        "--option",
+        "balance=loudness",
+    )
+    said(capsys, "mix", song, "-o", tmp_path / "mix.wav", "--engine", "autoencoder", *options)
+    assert (tmp_path / "mix.wav").is_file()
+    assert "kick (Kick)" in json.dumps(json.loads((tmp_path / "mix.plan.json").read_text("utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--group", "bass", "-o", "bass.onnx"), "nothing to learn from"),
+        (("--group", "bass", "--songs", "3", "-o", "bass.npz"), ".onnx"),
+        (("--features", "--songs", "3", "-o", "bass.onnx"), ".npz"),
+        (("--group", "all", "--songs", "3", "-o", "all.onnx"), "folder"),
+        (("--group", "drums", "--songs", "3", "-o", "bass.onnx"), "drums"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    arguments: tuple[str, ...], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, err = said(capsys, "train", "stem", *arguments, code=2)
+    assert word in err
+    assert "Traceback" not in err
+
+
+def test_a_group_without_pairs_is_named(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--group", "keys", "--data", pairs, "-o", tmp_path / "keys.onnx")
+    _, err = said(capsys, "train", "stem", *asked, code=2)
+    assert "group='keys'" in err
+    assert not list(tmp_path.iterdir())
