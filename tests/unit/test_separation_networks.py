@@ -76,6 +76,14 @@ def test_weights_are_as_many_as_published(layers: tuple, weights: int) -> None:
     assert weight_count(layers) == weights
 
 
+def test_presets_hold_the_networks_of_the_papers() -> None:
+    total = {key: sum(map(weight_count, p.branches)) for key, p in PRESETS.items()}
+    assert total["deep-remix", "paper"] == 840_541_000
+    assert total["web-remix", "paper"] == total["web-remix", "small"] == 3 * 527_364
+    assert total["ensemble", "paper"] == 4 * 4 * 4_206_600
+    assert total["ensemble", "small"] == 4 * 1_706_496
+
+
 @pytest.mark.parametrize("network", ["web-remix", "fcn"])
 def test_a_module_holds_the_counted_weights(network: str) -> None:
     layers = PRESETS[network, "small"].branches[0]

@@ -90,7 +90,7 @@ def test_tracks_fold_to_stems_with_their_balance() -> None:
 
 
 def test_mixtures_follow_from_their_seed_and_differ() -> None:
-    examples = Examples([shorts(stems(seed=s)) for s in range(2)], voices=[shorts(stems(1.0, seed=9))])
+    examples = Examples([shorts(stems(seed=s)) for s in range(2)], voices=[[shorts(stems(1.0, seed=9))[:1]]])
     drawn = [list(mixtures(examples, 5, 12, seconds=1.0)) for _ in range(2)]
     for (a, _), (b, _) in zip(*drawn, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -211,7 +211,7 @@ def test_every_network_learns(network: str, heard: Heard) -> None:
     learning = dataclasses.replace(chosen.learning, sweeps=3, patches=300, batch=50, rate=1e-2)
     chosen = dataclasses.replace(chosen, learning=learning)
     scaling = Scaling.of(heard, chosen.feature)
-    patches = Patches(heard, chosen.frames, scaling, middle=network == "ensemble")
+    patches = Patches(heard, chosen.frames, scaling, chosen.front_end.centers, middle=network == "ensemble")
     learned = learn(chosen, patches, patches, 1)
     assert learned.losses[-1][0] < 0.97 * learned.losses[0][0]
     assert min(h for _, h in learned.losses) == pytest.approx(
@@ -228,7 +228,7 @@ def _loss(chosen: Any, modules: list[Any], patches: Patches) -> float:
 
 
 def test_louder_patches_are_the_same_targets(heard: Heard) -> None:
-    patches = Patches(heard, 4, Scaling.of(heard, "log"))
+    patches = Patches(heard, 4, Scaling.of(heard, "log"), tiny_preset("deep-remix").front_end.centers)
     soft, loud = (next(patches.batches(8, 8, np.random.default_rng(0), gain_db=g)) for g in (0.0, 15.0))
     np.testing.assert_array_equal(soft.stems, loud.stems)
     moved = (loud.features - soft.features) * patches.scaling.deviation

@@ -40,6 +40,8 @@ _NETWORKS = ("deep-remix", "web-remix", "ensemble", "fcn")
               help="Play drums with this kit of Hydrogen, too. May be given again.")  # fmt: skip
 @click.option("--voices", type=_path, multiple=True, metavar="FOLDER|FILE",
               help="Recordings in which a voice sounds alone. May be given again.")  # fmt: skip
+@click.option("--singers", type=click.IntRange(min=0), default=200, show_default=True,
+              help="Synthetic voices that sing by themselves.")  # fmt: skip
 @click.option("--test-songs", type=click.IntRange(min=0), default=0, show_default=True,
               help="Songs to synthesize for the figures on the card; 0: no figures.")  # fmt: skip
 @click.option(
@@ -116,6 +118,7 @@ def _sources(asked: dict[str, Any], kind: str, seed: int) -> Any:
         soundfonts=tuple(fonts),
         drumkits=tuple(asked[f"{kind}drumkits"]),
         voices=_files(asked[f"{kind}voices"], None),
+        singers=0 if kind or not asked["songs"] else asked["singers"],
         data=() if kind else tuple(asked["data"]),
         cache=asked["cache"],
     )
@@ -144,7 +147,10 @@ def _command(asked: dict[str, Any]) -> str:
         option = flags.get(name, name.replace("_", "-"))
         if isinstance(value, tuple):
             words += [f"--{option} {_quoted(path.name)}" for path in value]
-        elif name in ("songs", "test_songs", "examples", "sweeps", "patches", "seed") and value is not None:
+        elif (
+            name in ("songs", "singers", "test_songs", "examples", "sweeps", "patches", "seed")
+            and value is not None
+        ):
             words.append(f"--{option} {value}")
         elif name == "no_soundfonts" and value:
             words.append("--no-soundfonts")

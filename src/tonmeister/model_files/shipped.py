@@ -22,6 +22,7 @@ SHIPPED: Final[dict[str, str]] = {
     "predict": "where a track's console controls belong, from what it and the others measure",
     "separation-bases": "what the separator nmf knows of the sound of vocals, drums, bass and other instruments",
     "stem-bass": "what becomes of a raw bass in a mix",
+    "stem-features": "what a finished stem would measure, from the raw one",
     "stem-guitar": "what becomes of a raw guitar in a mix",
     "stem-keys": "what becomes of raw keys in a mix",
     "stem-vocals": "what becomes of a raw voice in a mix",

@@ -15,9 +15,9 @@ import numpy as np
 
 from tonmeister.dsp.stft import Stft
 from tonmeister.errors import BadInputError
-from tonmeister.separation.bands import pooling, unpooling
+from tonmeister.separation.bands import band_centers, pooling, unpooling
 from tonmeister.separation.base import Framing, Spectrum
-from tonmeister.units import FloatArray
+from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["FLOOR", "FrontEnd", "scaled"]
 
@@ -79,6 +79,16 @@ class FrontEnd:
         """The transform."""
         framing = self.framing
         return Stft.of(framing.window, framing.window_frames, framing.fft_frames, framing.hop_frames)
+
+    @property
+    def centers(self) -> DoubleArray:
+        """Of the bands, in bins."""
+        bins = self.framing.bins
+        return (
+            np.arange(bins, dtype=np.float64)
+            if self._is_plain
+            else band_centers(self.bands, bins, self._rate)
+        )
 
     @property
     def _full_scale(self) -> float:

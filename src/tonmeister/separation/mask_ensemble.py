@@ -34,6 +34,7 @@ class MaskEnsemble(NetworkEstimator):
             raise BadInputError(
                 f"target={target!r}{nearest(target, targets)}: give one of {', '.join(targets)}, or none"
             )
+        self._targets = len(targets)
         self._chosen = range(len(targets)) if target is None else [targets.index(target)]
 
     @property
@@ -49,5 +50,6 @@ class MaskEnsemble(NetworkEstimator):
         half = self.network.frames // 2
         padded = np.pad(power, ((half, half), (0, 0)), mode="edge")
         patches = padded[np.arange(len(power))[:, None] + np.arange(self.network.frames)]
-        answers = self.network(patches)[:, list(self._chosen)].mean(1)
-        return np.swapaxes(answers.reshape(len(power), len(self.tracks), -1), 0, 1)
+        shape = (len(power), self._targets, len(self.tracks), power.shape[1])
+        masks = self.network(patches).reshape(shape)[:, list(self._chosen)].mean(1)
+        return np.swapaxes(masks, 0, 1)

@@ -94,11 +94,30 @@ SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
         _VOICE,
         "Huang, Chen, Smaragdis & Hasegawa-Johnson, ICASSP 2012",
     ),
+    "deep-remix": SeparatorInfo(
+        "tonmeister.separation.network_model:deep_remix",
+        "a network's chance that the voice dominates a bin",
+        _VOICE,
+        "Simpson, Roma & Plumbley, arXiv:1505.00289, 2015",
+    ),
+    "ensemble": SeparatorInfo(
+        "tonmeister.separation.network_model:ensemble",
+        "the mean of four kinds of masks from four networks",
+        ("vocals", "drums", "bass", "other"),
+        "Grais, Roma, Simpson & Plumbley (2016)",
+    ),
+    "web-remix": SeparatorInfo(
+        "tonmeister.separation.network_model:web_remix",
+        "three networks, and the surest takes the bin",
+        ("drums", "bass", "vocals"),
+        "Roma, Simpson, Grais & Plumbley, Web Audio Conference 2016",
+    ),
 }
 
 DEFAULT_SEPARATOR: Final = "nmf"
 
 LOADERS: Final[tuple[str, ...]] = (
+    "tonmeister.separation.network_model:from_file",
     "tonmeister.separation.jazz:from_file",
     "tonmeister.separation.community.kinds:open_foreign",
 )

@@ -45,7 +45,10 @@ def learn(preset: Preset, taught: Patches, held: Patches, seed: int, *, told: To
     best, since = _states(modules), 0
     for sweep in range(learning.sweeps):
         total = count = 0.0
-        for batch in taught.batches(learning.patches, learning.batch, rng, gain_db=learning.gain_db):
+        batches = taught.batches(
+            learning.patches, learning.batch, rng, gain_db=learning.gain_db, hidden=learning.hidden
+        )
+        for batch in batches:
             optimizer.zero_grad()
             cost = loss(modules, batch)
             cost.backward()

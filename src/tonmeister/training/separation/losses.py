@@ -19,7 +19,7 @@ import numpy as np
 
 from tonmeister.training.separation.modules import torch_module
 from tonmeister.training.separation.patches import Batch
-from tonmeister.training.separation.presets import Preset
+from tonmeister.training.separation.presets import TARGETS, Preset
 from tonmeister.training.separation.stems import STEMS
 from tonmeister.units import FloatArray
 
@@ -102,12 +102,15 @@ def _ratio(preset: Preset) -> Loss:
 
 
 def _four_masks(preset: Preset) -> Loss:
+    torch = torch_module()
+
     def loss(modules: Sequence[Any], batch: Batch) -> Any:
         x, stems = _flat(batch), _tensor(np.sqrt(batch.stems))[:, :, 0].transpose(0, 1)
         mixture = _tensor(np.sqrt(batch.mixture))
         weight = _tensor(_weights(batch, preset.learning.energy_power))
         total = stems.sum(1, keepdim=True)
-        masks = [m(x).reshape(len(x), len(STEMS), -1) for m in modules]
+        given = torch.cat([m(x) for m in modules], 1).reshape(len(x), len(TARGETS), len(STEMS), -1)
+        masks = given.unbind(1)
         binary, ratio = (stems > total - stems).float(), stems / (total + _TINY)
         wrong = sum(((masks[3] * mixture - stems.roll(k, 1)) ** 2).mean() for k in range(1, len(STEMS)))
         return (

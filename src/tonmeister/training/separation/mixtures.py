@@ -24,7 +24,6 @@ __all__ = ["Examples", "Heard", "hear", "mixtures"]
 
 EXAMPLE_S: Final = 6.0
 _ONE_SONG_SHARE: Final = 0.5
-_RECORDED_VOICE_SHARE: Final = 0.5
 _NO_VOICE_SHARE: Final = 0.15
 _MISSING_SHARE: Final = 0.1
 _GAIN: Final = (0.25, 1.25)
@@ -41,10 +40,10 @@ _SMALLEST: Final = 1e-14
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Songs to draw from; `voices` are songs in which only a voice sounds."""
+    """Songs to draw from, and groups of voices by themselves, (1, channels, frames), each drawn from as often as songs."""
 
     songs: Sequence[StemSong]
-    voices: Sequence[StemSong] = ()
+    voices: Sequence[Sequence[StemSong]] = ()
 
     def draw(self, rng: np.random.Generator, seconds: float) -> tuple[FloatArray, bool]:
         """Stems (4, 1 or 2, frames) of one example, and whether it is to sound like coded sound."""
@@ -63,18 +62,23 @@ class Examples:
         is_voice = STEMS[number] == "vocals"
         if rng.random() < (_NO_VOICE_SHARE if is_voice else _MISSING_SHARE):
             return np.zeros((2, frames), np.float32)
-        recorded = is_voice and bool(self.voices) and rng.random() < _RECORDED_VOICE_SHARE
+        alone = self._voices(rng) if is_voice else None
         stem = np.zeros((2, frames), np.float32)
         for attempt in range(_TRIES):
-            pool = self.voices if recorded else self.songs
-            own = together is None or recorded or (is_voice and attempt > 0)
+            pool = alone or self.songs
+            own = together is None or alone is not None or (is_voice and attempt > 0)
             song = pool[int(rng.integers(len(pool)))] if own else together
             assert song is not None
             place = float(rng.random()) if own or attempt else at
-            stem = _excerpt(song[number], place, frames)
+            stem = _excerpt(song[0 if alone else number], place, frames)
             if float(np.abs(stem).max(initial=0.0)) > _QUIET:
                 break
         return _varied(stem, rng)
+
+    def _voices(self, rng: np.random.Generator) -> Sequence[StemSong] | None:
+        """A group of voices by themselves, or None for the voices of songs."""
+        group = int(rng.integers(len(self.voices) + 1))
+        return self.voices[group] if group < len(self.voices) else None
 
 
 def _excerpt(stem: NDArray[np.int16], place: float, frames: int) -> FloatArray:

@@ -7,7 +7,7 @@ code; Grais et al., AES 140 (2016); Grais & Plumbley (2017). Where a paper is si
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from tonmeister.errors import BadInputError, nearest
@@ -54,6 +54,10 @@ class Learning:
     """Sweeps without a better validation loss before it stops; the rate is halved after 4."""
     gain_db: float = 15.0
     """Each patch is heard up to that much louder or softer."""
+    remixed: float = 0.75
+    """Share of patches whose stems come from different places."""
+    hidden: float = 0.2
+    """Share of the features that is hidden from the network at a time."""
     energy_power: float = 0.3
     """Errors weigh by the mixture's energy to this power; 0: all alike."""
 
@@ -93,12 +97,20 @@ def _web_remix(name: str, feature: Feature, learning: Learning) -> Preset:
 
 
 def _ensemble(
-    name: str, bands: int, frames: int, hidden: int, feature: Feature, learning: Learning
+    name: str,
+    front_end: FrontEnd,
+    frames: int,
+    hidden: int,
+    joint: bool,
+    feature: Feature,
+    learning: Learning,
 ) -> Preset:
-    net = mask_network(bands * frames, len(STEMS) * bands, hidden)
+    """One net per target, `joint` for all sources at once, else one per source; targets before sources."""
+    sources = len(STEMS) if joint else 1
+    net = mask_network(front_end.bands * frames, sources * front_end.bands, hidden)
     return Preset(
-        "ensemble", name, FrontEnd(_LONG, bands), frames, (net,) * len(TARGETS), STEMS, feature, learning,
-        settings={"targets": list(TARGETS)},
+        "ensemble", name, front_end, frames, (net,) * (len(TARGETS) * len(STEMS) // sources), STEMS, feature,
+        learning, settings={"targets": list(TARGETS)},
     )  # fmt: skip
 
 
@@ -110,24 +122,29 @@ def _fcn(
     )  # fmt: skip
 
 
+def _as_published(learning: Learning) -> Learning:
+    """Without anything that we add."""
+    return replace(learning, gain_db=0.0, remixed=0.0, hidden=0.0, energy_power=0.0)
+
+
 _ALL: Final = (
     _deep_remix(
         "paper", 1025, 20_500, "magnitude",
-        Learning("binary-mse", "sgd", 0.1, 0.5, 0.0, sweeps=100, patience=100, gain_db=0.0, energy_power=0.0),
+        _as_published(Learning("binary-mse", "sgd", 0.1, 0.5, 0.0, sweeps=100, patience=100)),
     ),
     _deep_remix("small", 96, 1024, "log", Learning("binary-bce")),
     _deep_remix("medium", 128, 2048, "log", Learning("binary-bce", sweeps=100)),
     _web_remix(
         "paper", "magnitude",
-        Learning("ratio", "adadelta", 1.0, 0.0, 1e-3, 200, 10, 90_000, 10, gain_db=0.0, energy_power=0.0),
+        _as_published(Learning("ratio", "adadelta", 1.0, 0.0, 1e-3, 200, 10, 90_000, 10)),
     ),
     _web_remix("small", "log", Learning("ratio", batch=200, sweeps=10, patches=60_000)),
     _ensemble(
-        "paper", 1025, 1, 1025, "magnitude",
-        Learning("four-masks", sweeps=25, patches=300_000, gain_db=0.0, energy_power=0.0),
+        "paper", FrontEnd(_LONG, 1025), 1, 1025, False, "magnitude",
+        _as_published(Learning("four-masks", sweeps=25, patches=300_000)),
     ),
-    _ensemble("small", 256, 5, 512, "log", Learning("four-masks", sweeps=10, patches=60_000)),
-    _fcn("paper", 1025, FCN_PAPER, "magnitude", Learning("magnitude", rate=1e-4, sweeps=25, patches=15_000)),
+    _ensemble("small", FrontEnd(_LONG, 256), 5, 512, True, "log", Learning("four-masks", sweeps=10, patches=60_000)),
+    _fcn("paper", 1025, FCN_PAPER, "magnitude", _as_published(Learning("magnitude", rate=1e-4, sweeps=25))),
     _fcn("small", 128, FCN_SMALL, "relative", Learning("magnitude", sweeps=25, patches=4_000)),
 )  # fmt: skip
 

@@ -30,8 +30,8 @@ EVALUATION_SEED: Final = 900_000
 """Seeds from here on are for evaluation alone."""
 _HELD_SHARE: Final = 8
 """One song, and one mixture more, in so many is held out for the choice of the best state and for calibration."""
-_MOST_WEIGHTS: Final = 64_000_000
-"""More would need more than a GiB of memory to learn and 64 MB on disk."""
+_MOST_WEIGHTS: Final = 80_000_000
+"""More would need more than a GiB of memory to learn and 80 MB on disk."""
 _EXCERPT_S: Final = 10.0
 
 Progress = Callable[[str, float], None]
@@ -72,11 +72,11 @@ def train_separation(
     heard = _heard(preset, Examples(taught, voices), options.seed, options.examples, progress)
     checked = _heard(preset, Examples(held, voices), options.seed + 1, options.held_examples, progress)
     scaling = Scaling.of(heard, preset.feature)
-    middle = preset.network == "ensemble"
+    centers, middle = preset.front_end.centers, preset.network == "ensemble"
     learned = learn(
         preset,
-        Patches(heard, preset.frames, scaling, middle),
-        Patches(checked, preset.frames, scaling, middle),
+        Patches(heard, preset.frames, scaling, centers, middle, preset.learning.remixed),
+        Patches(checked, preset.frames, scaling, centers, middle),
         options.seed,
         told=lambda done, _taught, _held: progress("learning", done),
     )

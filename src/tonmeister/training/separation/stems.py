@@ -21,6 +21,7 @@ from tonmeister.datasets.base import DatasetSong, open_dataset
 from tonmeister.datasets.four_stems import STEMS
 from tonmeister.errors import BadInputError
 from tonmeister.multitrack import Track
+from tonmeister.training.separation.melodies import sung_melody
 from tonmeister.training.synthesis.randomness import song_seed
 from tonmeister.training.synthesis.songs import SynthesisOptions, synthesize
 from tonmeister.training.synthesis.voices import find_voices
@@ -32,6 +33,7 @@ __all__ = ["RATE_HZ", "STEMS", "SongSources", "StemSong", "as_floats", "stem_of"
 RATE_HZ: Final = 44_100
 _LONGEST_S: Final = 60.0
 """Of a song on disk, that much from its middle is used."""
+_MELODY_S: Final = 8.0
 _PEAK: Final = 0.9
 _PITCHED_PERCUSSION: Final = ("mallets", "timpani")
 
@@ -53,6 +55,8 @@ class SongSources:
     drumkits: tuple[Path, ...] | None = None
     voices: tuple[Path, ...] = ()
     """Recordings in which somebody sings or speaks alone."""
+    singers: int = 0
+    """Synthetic voices that sing by themselves, besides those of the songs."""
     share_of_singers: float = 0.7
     data: tuple[Path, ...] = ()
     """Folders of datasets; songs that a dataset sets apart for testing are left out."""
@@ -87,15 +91,14 @@ def stem_songs(sources: SongSources, told: Told | None = None) -> list[StemSong]
     return made
 
 
-def voice_songs(sources: SongSources) -> list[StemSong]:
-    """Recorded voices, their pauses cut out, as songs in which nothing else sounds."""
-    made = []
-    for voice in find_voices(sources.voices):
-        samples = _stereo(np.concatenate(voice.phrases(RATE_HZ), axis=1))
-        song = np.zeros((len(STEMS), *samples.shape), np.float32)
-        song[STEMS.index("vocals")] = samples
-        made.append(_as_shorts(song))
-    return made
+def voice_songs(sources: SongSources) -> list[list[StemSong]]:
+    """Recorded voices, their pauses cut out, and synthetic ones, each (1, 2, frames); groups without any are left out."""
+    recorded = [np.concatenate(v.phrases(RATE_HZ), axis=1) for v in find_voices(sources.voices)]
+    sung = [
+        sung_melody(song_seed(sources.seed, number), seconds=_MELODY_S, sample_rate=RATE_HZ)
+        for number in range(sources.singers)
+    ]
+    return [[_as_shorts(_stereo(voice)[None]) for voice in group] for group in (recorded, sung) if group]
 
 
 def as_floats(song: StemSong) -> FloatArray:
