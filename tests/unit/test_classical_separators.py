@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from makers import RATE
+from makers import RATE, write_folder
 from makers_recordings import song, stems
 from tonmeister.audio import Audio
 from tonmeister.errors import BadInputError, ModelError
 from tonmeister.evaluation.separation import si_sdr_db
+from tonmeister.model_files.store import load_model
 from tonmeister.separation.hpss import HarmonicPercussive
-from tonmeister.separation.nmf import Nmf, activations, patches
+from tonmeister.separation.nmf import KIND, Nmf, activations, patches
 from tonmeister.separation.oracle import Identity, Oracle
 from tonmeister.separation.panning import center, panning_index, places
 from tonmeister.separation.registry import SEPARATORS, load_separator, unavailable
 from tonmeister.separation.repet import Repet, beat_spectrum, repeating_period
 from tonmeister.separation.rpca import Rpca, low_rank_and_sparse
 from tonmeister.separation.streaming import StreamingSeparator
-from tonmeister.training.separation.bases import factorized
+from tonmeister.training.separation.bases import factorized, train_bases
+from tonmeister.training.separation.stems import SongSources
 from tonmeister.units import FloatArray
 
 CLASSICAL = ("nmf", "center", "panning", "hpss", "repet", "rpca")
@@ -222,3 +226,26 @@ def test_identity_gives_everybody_the_mixture() -> None:
     sound = song(0.5).samples
     made = separated(Identity(("a", "b")), sound)
     np.testing.assert_allclose(made["a"], 0.5 * sound, atol=1e-6)
+
+
+def test_bases_are_learned_from_a_dataset(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "train", "test")):
+        parts = stems(2.0, seed=number)
+        tracks = {f"{name}.wav": Audio(sound, RATE) for name, sound in parts.items()}
+        write_folder(tmp_path / "data" / split / f"Artist - Song {number}", tracks)
+    told: list[str] = []
+    sources = SongSources(songs=0, seed=3, data=(tmp_path / "data",))
+    card = train_bases(
+        sources, tmp_path / "b.npz", seed=3, overwrite=False, progress=lambda stage, done: told.append(stage)
+    )
+    assert set(told) == {"learning"}
+    assert card.settings["tracks"] == ["vocals", "drums", "bass", "other"]
+    model = load_model(tmp_path / "b.npz", kind=KIND)
+    bases = {name: model.array(name).astype(np.float32) for name in card.settings["tracks"]}
+    for found in bases.values():
+        assert found.shape == (1920, 64)
+        np.testing.assert_allclose(found.sum(axis=0), 1.0, atol=0.02)
+    parts = stems(2.0, seed=7)
+    mixture = np.sum(list(parts.values()), axis=0)
+    made = separated(Nmf(bases), mixture)
+    assert all(better_db(parts[name], made[name], mixture) > 4.0 for name in ("vocals", "drums"))

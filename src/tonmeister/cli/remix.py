@@ -24,7 +24,7 @@ _OFF: Final = ("off", "mute", "-inf")
     "remix",
     epilog=given.examples(
         "tonmeister remix song.wav -o remix.wav --gain vocals=+3",
-        "tonmeister remix song.wav -o remix.wav --gain vocals=off --gain drums=-2 --pan other=-20",
+        "tonmeister remix song.wav -o remix.wav --model ensemble --gain drums=-2 --pan other=-20",
         "tonmeister remix song.wav -o remix.wav --balance vocals",
         "tonmeister remix song.wav -o remix.wav --engine textbook --tracks tracks/",
     )

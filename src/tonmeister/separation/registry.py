@@ -114,7 +114,7 @@ SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
     ),
 }
 
-DEFAULT_SEPARATOR: Final = "nmf"
+DEFAULT_SEPARATOR: Final = "deep-remix"
 
 LOADERS: Final[tuple[str, ...]] = (
     "tonmeister.separation.network_model:from_file",
