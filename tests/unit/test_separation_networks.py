@@ -16,7 +16,9 @@ pytest.importorskip("torch", reason="the extra train is not installed")
 import torch
 
 from makers_separation import BANDS, LONG, RATE, music, random_weights, tiny_network, tiny_preset
+from tonmeister.audio import Audio
 from tonmeister.errors import BadInputError, ModelError
+from tonmeister.evaluation.separation import si_sdr_db
 from tonmeister.model_files.card import read_card
 from tonmeister.model_files.network import Network
 from tonmeister.model_files.store import load_model, save_model
@@ -30,9 +32,11 @@ from tonmeister.separation.masks import hard
 from tonmeister.separation.network_model import KIND, NetworkModel, from_file, open_network
 from tonmeister.separation.patch_average import HOPS, average_over_patches, mean_within_patches
 from tonmeister.separation.processes import CHUNK_FRAMES
+from tonmeister.separation.registry import load_separator
 from tonmeister.separation.streaming import separated_blocks
 from tonmeister.separation.web_remix import AttackRelease, WebRemix, owned, rescaled, trailing_mean
 from tonmeister.training.separation.cards import separator_card
+from tonmeister.training.separation.melodies import sung_melody
 from tonmeister.training.separation.modules import arrays, build, computed, onnx_bytes, rounded
 from tonmeister.training.separation.networks import (
     FCN_PAPER,
@@ -379,3 +383,48 @@ def test_a_cut_file_is_refused_in_one_line(networks: dict[str, NetworkModel], tm
         from_file(tmp_path / "cut.onnx")
     assert load_model(path, kind=KIND).card.settings["network"] == "fcn"
     assert open_network(path).frames == 9
+
+
+# ------------------------------------------------------------------ what ships
+
+
+@pytest.mark.parametrize("name", ["deep-remix", "web-remix", "ensemble"])
+def test_shipped_weights_are_what_their_card_says(name: str) -> None:
+    network = open_network(name)
+    card = network.model.card
+    assert card.bytes < 10_000_000
+    assert card.settings["weights"] == sum(map(weight_count, PRESETS[name, "small"].branches))
+    assert card.metrics["held_out_synthetic"]["vocals"]["excerpts"] == 12
+    assert f"--network {name}" in card.recipe["command"]
+    estimator = load_separator(name).estimator
+    assert isinstance(estimator, MaskEstimator)
+    assert estimator.tracks == network.tracks
+    assert set(estimator.expected_sdr_db) == set(network.tracks)  # type: ignore[attr-defined]
+
+
+def test_louder_and_softer_the_shipped_voice_is_as_likely() -> None:
+    """The probability moves by less than 0.05 on average when all is 12 dB louder or softer."""
+    network = open_network("deep-remix")
+    estimator, stft = DeepRemix(network), network.front_end.stft
+    moved = []
+    for seed in (1, 2, 3):
+        voice = sung_melody(seed, seconds=3.0, sample_rate=44_100)
+        sound = voice + 0.3 * music(3.0, seed=seed, rate=44_100)
+        plain, loud, soft = (
+            estimator.masks(stft.forward(sound * np.float32(g)))[0] for g in (0.2, 0.8, 0.05)
+        )
+        moved += [np.abs(loud - plain).mean(), np.abs(soft - plain).mean()]
+    assert np.mean(moved) < 0.05
+
+
+def test_the_shipped_voice_fader_finds_a_voice() -> None:
+    """A sung melody over tones and noise: what is called the voice holds more of it than the mixture does."""
+    gained = []
+    for seed in (4, 5, 6):
+        voice = sung_melody(seed, seconds=4.0, sample_rate=44_100)
+        rest = 0.3 * music(4.0, seed=seed, rate=44_100)
+        tracks = load_separator("deep-remix").separate(Audio(voice + rest, 44_100))
+        found = tracks["vocals"].audio
+        assert found is not None
+        gained.append(si_sdr_db(voice, found.samples) - si_sdr_db(voice, voice + rest))
+    assert np.mean(gained) > 1.0
