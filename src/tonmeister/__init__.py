@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         SetGain,
         SetOutput,
         SetPan,
+        SetPlace,
         SetPolarity,
     )
     from tonmeister.errors import TonmeisterError
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from tonmeister.pipeline import Mix, decide, mix
     from tonmeister.plan import MixPlan
     from tonmeister.plan_file import load_plan, save_plan
-    from tonmeister.render import render
+    from tonmeister.spatial.rendering import render
 
     __version__: str
 
@@ -65,6 +66,7 @@ __all__ = [
     "Reason",
     "SetGain",
     "SetPan",
+    "SetPlace",
     "AddInsert",
     "AddSend",
     "AddBus",
@@ -82,7 +84,7 @@ _HOMES = {
     "analysis": "analyze",
     "audio": "Audio",
     "decisions": "AddBus AddInsert AddSend Automate Decision Lock Mute Reason SetDelay SetGain SetOutput "
-    "SetPan SetPolarity",
+    "SetPan SetPlace SetPolarity",
     "errors": "TonmeisterError",
     "features": "MultitrackFeatures TrackFeatures",
     "loading": "load_multitrack",
@@ -90,7 +92,7 @@ _HOMES = {
     "pipeline": "Mix decide mix",
     "plan": "MixPlan",
     "plan_file": "load_plan save_plan",
-    "render": "render",
+    "spatial.rendering": "render",
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names.split()}
 

@@ -40,12 +40,8 @@ __all__ = [
 BLOCK_FRAMES = 32768
 
 
-def render(
-    multitrack: Multitrack, plan: MixPlan, *, threads: int | None = None, layout: str = "stereo"
-) -> Audio:
+def render(multitrack: Multitrack, plan: MixPlan, *, threads: int | None = None) -> Audio:
     """The whole mix in memory: stereo float32 (2, frames) at the multitrack's rate."""
-    if layout != "stereo":
-        raise PlanError(f"layout={layout!r} is not known: give 'stereo'")
     blocks = list(render_blocks(multitrack, plan, threads=threads))
     samples = np.concatenate(blocks, axis=1) if blocks else np.zeros((2, 0), np.float32)
     return Audio(samples, multitrack.sample_rate)

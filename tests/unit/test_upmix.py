@@ -31,9 +31,11 @@ from tonmeister.render import render
 from tonmeister.riff import channel_mask, chunks
 from tonmeister.spatial.adm import AdmWriter, Program
 from tonmeister.spatial.binaural import Binaural
-from tonmeister.spatial.finishing import Placing, render_in_layout
+from tonmeister.spatial.finishing import render_in_layout
 from tonmeister.spatial.layouts import layout
 from tonmeister.spatial.places import BY, with_places
+from tonmeister.spatial.rendering import Placing
+from tonmeister.spatial.rendering import render as render_placed
 from tonmeister.strip import MASTER, Place
 from tonmeister.units import FloatArray
 
@@ -530,3 +532,15 @@ def test_ear_reads_and_renders_an_adm_file(
     with adm_io.openBw64Adm(str(output)) as file:
         file.adm.validate()
         assert [o.audioObjectName for o in file.adm.audioObjects] == ["7.1.4", "song"]
+
+
+# ------------------------------------------------------------------ in memory
+
+
+def test_a_mix_in_memory_is_the_mix_in_a_file(tmp_path: Path) -> None:
+    song = multitrack(("Vox", noise(9000)), ("Keys", noise(9000, 2, seed=1)))
+    plan = plan_for(song)
+    render_in_layout(song, with_places(plan), tmp_path / "a.wav", Placing("5.1"), subtype="32f")
+    made = render_placed(song, plan, layout="5.1")
+    np.testing.assert_array_equal(made.samples, in_layout_order(tmp_path / "a.wav", "5.1"))
+    np.testing.assert_array_equal(render_placed(song, plan).samples, render(song, plan).samples)

@@ -160,7 +160,7 @@ def _wishes(function: F) -> F:
 
 
 def layouts(function: F) -> F:
-    """``--layout --mode --format``, as one mapping ``placing`` (see `spatial.finishing.Placing`)."""
+    """``--layout --mode --format``, as one mapping ``placing`` (see `spatial.rendering.Placing`)."""
 
     @click.option("--layout", type=click.Choice(LAYOUTS), default="stereo", show_default=True,
                   help="Loudspeakers the result is for; binaural is for headphones.")  # fmt: skip

@@ -23,7 +23,8 @@ def _plain(placing: Mapping[str, Any]) -> bool:
 def check_placed(output: Path, placing: Mapping[str, Any], *, overwrite: bool, subtype: str | None) -> None:
     """Refuse an output that cannot hold the layout, before any work is done."""
     if not _plain(placing):
-        from tonmeister.spatial.finishing import Placing, check_layout_output
+        from tonmeister.spatial.finishing import check_layout_output
+        from tonmeister.spatial.rendering import Placing
 
         check_layout_output(output, Placing(**placing), overwrite=overwrite, subtype=subtype)
 
@@ -44,8 +45,9 @@ def finish_placed(
         if target is None:
             return finish.render_to_file(multitrack, plan, output, **how), None
         return finish.finish(multitrack, plan, output, target=target, **how), None
-    from tonmeister.spatial.finishing import Placing, finish_in_layout, render_in_layout
+    from tonmeister.spatial.finishing import finish_in_layout, render_in_layout
     from tonmeister.spatial.places import with_places
+    from tonmeister.spatial.rendering import Placing
 
     placed = with_places(plan)
     if target is None:

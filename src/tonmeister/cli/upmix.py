@@ -52,7 +52,7 @@ def command(song: Path, output: Path, settings: dict[str, Any], **asked: Any) ->
     from tonmeister.cli.tables import plan_tracks
     from tonmeister.explanation import place_text
     from tonmeister.plan_file import save_plan
-    from tonmeister.spatial.finishing import Placing
+    from tonmeister.spatial.rendering import Placing
     from tonmeister.spatial.song import upmix
     from tonmeister.targets import parse_target
 

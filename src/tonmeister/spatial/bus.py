@@ -100,7 +100,9 @@ class SpatialBus:
         }
         self._feeds = RoomFeeds(surrounds, sample_rate, front=mode == "exact") if self._splits else None
         self._held: FloatArray = np.zeros((self.rows, 0), np.float32)
-        self._low_pass = butterworth("low_pass", number("lfe.cutoff_hz"), 4, sample_rate)
+        self._low_pass = butterworth(
+            "low_pass", number("lfe.cutoff_hz"), int(number("lfe.order")), sample_rate
+        )
         self._low_state = np.zeros((1, len(self._low_pass), 2))
 
     def _all_gains(self, mode: Mode, objects: bool) -> Mapping[str, DoubleArray]:

@@ -7,11 +7,10 @@ the output, so that the gain into the limiter can be sought over it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,55 +35,28 @@ from tonmeister.finish import (
 )
 from tonmeister.multitrack import Multitrack
 from tonmeister.plan import MixPlan
-from tonmeister.render import BLOCK_FRAMES, Section, on_time, render_blocks, split_master
+from tonmeister.render import Section, split_master
 from tonmeister.spatial.adm import ADM_RATE, BEDS, AdmWriter, Program
-from tonmeister.spatial.binaural import Binaural
-from tonmeister.spatial.bus import STEREO_ROWS, SpatialBus
+from tonmeister.spatial.bus import STEREO_ROWS
 from tonmeister.spatial.checks import LayoutChecks, LayoutMeter
-from tonmeister.spatial.layouts import BINAURAL, Layout, layout
-from tonmeister.spatial.master import SpatialMaster, works_on_stereo
-from tonmeister.spatial.places import feeding, unread_places
-from tonmeister.spatial.placing import Mode, direction_gains
+from tonmeister.spatial.master import works_on_stereo
+from tonmeister.spatial.places import unread_places
+from tonmeister.spatial.placing import direction_gains
+from tonmeister.spatial.rendering import Placing, SpatialDesk, through
 from tonmeister.strip import MASTER, Strip
 from tonmeister.targets import Target
 from tonmeister.units import DoubleArray, FloatArray, gain_to_db
 
 __all__ = [
     "ADM_RATE",
-    "FORMS",
-    "Form",
-    "Placing",
     "check_layout_output",
     "finish_in_layout",
     "render_in_layout",
 ]
 
-Form = Literal["wav", "adm"]
-FORMS: Final = ("wav", "adm")
 _LARGEST_FLAC: Final = 8
 _PEAK_MARGIN_DB: Final = 0.1
 """Kept below a ceiling that a gain alone has to meet, for dither and rounding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placing:
-    """Into which layout, and how."""
-
-    layout: str
-    mode: Mode = "exact"
-    form: Form = "wav"
-    mono: Collection[str] = ()
-    """Names of stereo tracks whose channels are the same; mono tracks need not be named."""
-    limited: bool = True
-    """Whether a limiter may hold peaks where a loudness is to be met; without one the gain stops at the ceiling."""
-
-    @property
-    def ears(self) -> bool:
-        return self.layout == BINAURAL
-
-    @property
-    def speakers(self) -> Layout:
-        return layout(self.layout)
 
 
 def check_layout_output(output: Path, placing: Placing, *, overwrite: bool, subtype: str | None) -> None:
@@ -140,7 +112,7 @@ def finish_in_layout(
         )
         gain_db = _met_gain_db(plan, target, scratch, premaster, job)
         plan = with_gain(plan, target, gain_db, limited=placing.limited)
-        blocks = job.through(split_master(plan)[1], scratch.blocks(), job.rows)
+        blocks = job.through(split_master(plan)[1], scratch.blocks())
         finished, checks = job.written(plan, job.told("finish", blocks), gain_db)
     notes = missed(finished.after, target)
     if notes and not placing.limited:
@@ -192,7 +164,7 @@ def _met_gain_db(
     tried: list[tuple[float, float]] = []
     while not unlimited(target, premaster, gain_db) and len(tried) < MAX_PASSES:
         rest = split_master(with_gain(plan, target, gain_db))[1]
-        off_lu = error_lu(job.loudness(job.through(rest, scratch.blocks(), job.rows)), target)
+        off_lu = error_lu(job.loudness(job.through(rest, scratch.blocks())), target)
         if abs(off_lu) <= TOLERANCE_LU:
             break
         tried.append((gain_db, off_lu))
@@ -226,11 +198,10 @@ class _Job:
         self._before = MixMeter(self.sample_rate, 2)
         self._stems: tuple[Path, ...] = ()
         self._frames = section_frames(multitrack, delivery.section)
-        self._bus = SpatialBus(
-            feeding(plan), self._speakers, placing.mode, self.sample_rate,
-            mono={*placing.mono, *_mono_strips(multitrack, plan)}, objects=placing.form == "adm",
-        )  # fmt: skip
-        self.rows = STEREO_ROWS + 2 if placing.ears else self._bus.rows
+        self._desk = SpatialDesk(
+            multitrack, plan, placing, threads=delivery.threads, section=delivery.section
+        )
+        self.rows = self._desk.rows
         self.heard = 2 if placing.ears else self._speakers.channels
         self.weights: DoubleArray | None = None if placing.ears else self._speakers.loudness_weights
         self._monitor = self._object_gains() if placing.form == "adm" else None
@@ -239,7 +210,7 @@ class _Job:
         """(loudspeakers, loudspeakers and objects): how a renderer with this layout plays the file."""
         strips = {s.name: s for s in self._plan.strips}
         columns = [np.eye(self._speakers.channels)]
-        for name in self._bus.objects:
+        for name in self._desk.objects:
             columns += [
                 direction_gains(self._speakers, azimuth_deg, elevation_deg)[:, None]
                 for azimuth_deg, elevation_deg in object_directions(strips[name])
@@ -261,31 +232,15 @@ class _Job:
 
     def rendered(self, plan: MixPlan) -> Iterator[FloatArray]:
         """Stacks of the whole song behind the master strip of `plan`."""
-        start = self.delivery.section.start if self.delivery.section else 0
-        stacks = self.through(plan[MASTER], self._placed(plan), self._bus.rows, start)
-        if self.placing.ears:
-            stacks = self._heard(stacks)
-        yield from self.told("render", stacks)
-
-    def _placed(self, plan: MixPlan) -> Iterator[FloatArray]:
-        plain = Strip(MASTER, kind="master", output="")
-        open_desk = dataclasses.replace(
-            plan, strips=tuple(plain if s.kind == "master" else s for s in plan.strips)
-        )
         with self._stem_writers(plan) as stems, Aside(self._before.update) as before:
+            stacks = self._desk.stacks(
+                plan[MASTER], stems=stems.write if stems else None, plain_sum=lambda _, block: before(block)
+            )
+            yield from self.told("render", stacks)
 
-            def take(name: str, block: FloatArray) -> None:
-                self._bus.take(name, block)
-                if stems is not None:
-                    stems.write(name, block)
-
-            blocks = render_blocks(
-                self._multitrack, open_desk, threads=self.delivery.threads, section=self.delivery.section,
-                stems=take, plain_sum=lambda _, block: before(block),
-            )  # fmt: skip
-            for block in blocks:
-                yield self._bus.mix(block)
-            yield self._bus.finish()
+    def through(self, strip: Strip, stacks: Iterable[FloatArray]) -> Iterator[FloatArray]:
+        """Stacks behind the end of a master strip."""
+        return through(strip, stacks, self.rows, self.sample_rate)
 
     def _stem_writers(self, plan: MixPlan) -> Any:
         if self.delivery.stems is None:
@@ -293,27 +248,6 @@ class _Job:
         writers = StemWriters(plan, self.delivery.stems, self.delivery.overwrite)
         self._stems = writers.paths
         return writers
-
-    def _heard(self, stacks: Iterable[FloatArray]) -> Iterator[FloatArray]:
-        """The loudspeakers of stacks through the head, the stereo mix as it is."""
-        head = Binaural(self._speakers, self.sample_rate)
-        late = np.zeros((STEREO_ROWS, head.latency_frames), np.float32)
-
-        def listen(stack: FloatArray) -> FloatArray:
-            nonlocal late
-            stereo = np.concatenate([late, stack[:STEREO_ROWS]], axis=1)
-            late = stereo[:, stack.shape[1] :]
-            return np.concatenate([stereo[:, : stack.shape[1]], head.process(stack[STEREO_ROWS:])])
-
-        return on_time(listen, stacks, head.latency_frames, STEREO_ROWS + self._speakers.channels)
-
-    def through(
-        self, strip: Strip, stacks: Iterable[FloatArray], rows: int, start: int = 0
-    ) -> Iterator[FloatArray]:
-        """Stacks behind a master strip; `start` is the song position of the first frame."""
-        master = SpatialMaster(strip, rows, self.sample_rate, BLOCK_FRAMES)
-        master.start(start)
-        return on_time(master.process, _cut(stacks), master.latency_frames, rows)
 
     def told(self, stage: str, blocks: Iterable[FloatArray]) -> Iterator[FloatArray]:
         """The blocks, with the progress told after each."""
@@ -372,7 +306,7 @@ class _Job:
         )
         if self.placing.form == "adm":
             strips = {s.name: s for s in plan.strips}
-            objects = {name: object_directions(strips[name]) for name in self._bus.objects}
+            objects = {name: object_directions(strips[name]) for name in self._desk.objects}
             program = Program(plan.title or self.delivery.output.stem, self._speakers, objects, self._frames)
             return AdmWriter(
                 self.delivery.output, program, overwrite=self.delivery.overwrite, dither_seed=plan.seed
@@ -391,20 +325,3 @@ def object_directions(strip: Strip) -> tuple[tuple[float, float], tuple[float, f
     turned = ((place.azimuth_deg + side * place.spread_deg / 2.0 + 180.0) % 360.0 - 180.0 for side in (1, -1))
     left_deg, right_deg = turned
     return (left_deg, place.elevation_deg), (right_deg, place.elevation_deg)
-
-
-def _mono_strips(multitrack: Multitrack, plan: MixPlan) -> list[str]:
-    """Tracks that are mono up to their pan."""
-    channels: Mapping[str, int] = {t.name: t.channels for t in multitrack.tracks}
-    return [
-        s.name
-        for s in plan.strips
-        if channels.get(s.name) == 1 and not any(i.effect.needs_stereo for i in s.inserts)
-    ]
-
-
-def _cut(stacks: Iterable[FloatArray]) -> Iterator[FloatArray]:
-    """Blocks that processors take, none of them empty."""
-    for stack in stacks:
-        for start in range(0, stack.shape[1], BLOCK_FRAMES):
-            yield stack[:, start : start + BLOCK_FRAMES]

@@ -21,8 +21,9 @@ from tonmeister.moves import Move, apply_moves
 from tonmeister.multitrack import Multitrack, SourceFile, Track
 from tonmeister.plan import MixPlan, TrackRecord
 from tonmeister.spatial.checks import LayoutChecks
-from tonmeister.spatial.finishing import ADM_RATE, Placing, check_layout_output, finish_in_layout
+from tonmeister.spatial.finishing import ADM_RATE, check_layout_output, finish_in_layout
 from tonmeister.spatial.places import BY, with_places
+from tonmeister.spatial.rendering import Placing
 from tonmeister.targets import Target
 
 __all__ = ["SONG", "upmix"]
