@@ -1,10 +1,10 @@
 """How near learned effects come to their devices, and what they cost.
 
-    python benchmarks/learned_effects.py [--models DIR] [--minutes M] [--write]
+    python benchmarks/learned_effects.py [--models DIR] [--pairs DIR] [--minutes M] [--only PART ...] [--write]
 
 Made-up bass and guitar notes through made-up devices, judged on notes that were held out and on instruments that were
-never heard; real pairs of DRY and WET (`--pairs`, a folder of DRY__WET names as in REAL below); processor time over
-the length of the sound. Models that lie in DIR are taken from there instead of trained again.
+never heard; recordings (`--pairs`, the folder that holds the files of REAL below); processor time over the length of the
+sound. Models that lie in DIR are taken from there instead of trained again.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from tonmeister.training.effects.learning import NetworkOptions, learn_network  
 from tonmeister.training.effects.unseen import unseen_table  # noqa: E402
 
 BLOCK = 1024
-TRAINED = (("tanh", "cafx", 120), ("soft clip", "lstm", 600))
-"""Device, network, steps; 48 notes, seed 0."""
+TRAINED = (("tanh", "cafx", 120, 48, 4), ("soft clip", "lstm", 400, 24, 1))
+"""Device, network, steps, notes, oversampling of the twin; seed 0."""
 REAL = (
     ("fx_guitar_nicola/003_dry.wav", "fx_guitar_nicola/003_wet.wav"),
     ("fx_guitar_nicola/007_dry.wav", "fx_guitar_nicola/007_wet.wav"),
@@ -67,7 +67,7 @@ def made_up(asked: argparse.Namespace) -> Iterator[str]:
     yield "| device | network | ESR on held-out notes | verdict | MAE | MR-STFT | its twin | plain filter | doing nothing |"
     yield "|---|---|---|---|---|---|---|---|---|"
     tables = []
-    for device, network, steps in TRAINED:
+    for device, network, steps, count, factor in TRAINED:
         path = folder / f"{device.replace(' ', '-')}-{network}.npz"
         if not path.exists():
             verb = [
@@ -80,7 +80,9 @@ def made_up(asked: argparse.Namespace) -> Iterator[str]:
                 "--steps",
                 str(steps),
                 "--notes",
-                "48",
+                str(count),
+                "--oversampling",
+                str(factor),
             ]
             run_verb([*verb, "-o", str(path), "--quiet"])
         found, card = load_device(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -221,15 +222,15 @@ def lesson() -> Lesson:
     return lesson_of_device("soft clip", sample_rate=RATE, learned=8, held=4)
 
 
-def interrupting(steps: int):  # type: ignore[no-untyped-def]
-    """Interrupts so many steps after a network has begun to learn (its bar starts over)."""
-    seen = {"last": 1.0, "network": False, "count": 0}
+def interrupting(steps: int) -> Callable[[str, float], None]:
+    """Progress that interrupts so many steps after the network began, when the bar starts over."""
+    last, count = 0.0, 0
 
     def told(stage: str, done: float) -> None:
-        seen["network"] = seen["network"] or (done < seen["last"] < 1.1 and seen["last"] > 0.2)
-        seen["last"] = done
-        seen["count"] += int(bool(seen["network"]))
-        if seen["count"] == steps:
+        nonlocal last, count
+        count = count + 1 if count or done < last else 0
+        last = done
+        if count == steps:
             raise KeyboardInterrupt
 
     return told
@@ -248,6 +249,15 @@ def test_an_interrupt_keeps_the_best_so_far(
     assert any("interrupted" in n for n in effect.notes())
     assert effect.device.guard is not None
     assert np.isfinite(effect.verdict.errors.esr)
+
+
+def test_an_interrupt_before_the_network_began_ends_it(lesson: Lesson) -> None:
+    def told(stage: str, done: float) -> None:
+        raise KeyboardInterrupt
+
+    fresh = dataclasses.replace(lesson, generator=np.random.default_rng(1))
+    with pytest.raises(KeyboardInterrupt):
+        learn_network(fresh, NetworkOptions("lstm", oversampling=1), told)
 
 
 def test_an_lstm_hears_the_lag_that_its_device_made() -> None:

@@ -115,12 +115,13 @@ def learn_network(lesson: Lesson, options: NetworkOptions, progress: Progress | 
     lesson = _lagging(lesson) if options.network == "lstm" else lesson
     inner = _at_rate(lesson, CAFX_RATE) if options.network == "cafx" else lesson
     twin, taps, fitted = fit_waveshaper(inner, options.oversampling, progress)
+    if fitted.interrupted:
+        raise KeyboardInterrupt
     scales = tuple(1.0 / max(float(np.abs(a).max()), 1e-9) for a in (inner.pair.dry, inner.pair.wet))
     network, course = trainers[options.network](_sounds(inner, *scales), options, lesson.seed, progress)
     network = dataclasses.replace(
         network, sample_rate=inner.pair.sample_rate, input_scale=scales[0], output_scale=1.0 / scales[1]
     )
-    course = dataclasses.replace(course, interrupted=course.interrupted or fitted.interrupted)
     device = _guarded(Device(twin, network, treble_gain=_treble_gain(lesson.pair, network)), inner)
     if inner is not lesson:
         taps = plain_filter(lesson)
