@@ -17,8 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -48,7 +50,7 @@ from tonmeister.units import FloatArray, db_to_gain
 
 HERE = Path(__file__).parent
 FIRST_SEED = 900_000
-EXCERPT_S = 10.0
+EXCERPT_S = 6.0
 STANDS_FOR: Mapping[str, Mapping[str, str]] = {
     "center": {"vocals": "center"},
     "panning": {"vocals": "center"},
@@ -109,10 +111,10 @@ class LowPass:
 def synthetic_items(asked: argparse.Namespace) -> Iterator[Item]:
     """Excerpts of songs that nothing learned from."""
     sources = SongSources(
-        songs=asked.songs, seed=FIRST_SEED, duration_s=EXCERPT_S + 2.0, midi=tuple(asked.midi),
+        songs=asked.songs, seed=FIRST_SEED, duration_s=12.0, midi=tuple(asked.midi),
         soundfonts=tuple(asked.font), drumkits=tuple(asked.kit), share_of_singers=1.0, cache=asked.cache,
     )  # fmt: skip
-    for number, song in enumerate(stem_songs(sources)):
+    for number, song in enumerate(stem_songs(sources) if asked.songs else ()):
         excerpt = as_floats(song)[..., 44_100 : 44_100 + round(EXCERPT_S * 44_100)]
         yield Item("synthesized", f"song {number}", dict(zip(STEMS, excerpt, strict=True)), 44_100)
 
@@ -158,6 +160,7 @@ def _excerpt(path: Path, start_s: float, seconds: float) -> FloatArray:
 # ------------------------------------------------------------------ separators
 
 Separate = Callable[[Item], Mapping[str, FloatArray]]
+Key = tuple[str, str]
 
 
 def candidates(models: Sequence[str]) -> dict[str, Separate]:
@@ -179,19 +182,22 @@ def _tracks(separator: StreamingSeparator, item: Item) -> dict[str, FloatArray]:
     return {t.name: t.audio.samples for t in made.tracks if t.audio is not None}
 
 
-def measured(items: Sequence[Item], found: Mapping[str, Separate]) -> dict[tuple[str, str], Scores]:
-    """Scores by (suite, separator)."""
-    scores: dict[tuple[str, str], Scores] = {}
-    for item in items:
-        for name, separate in found.items():
-            began = time.process_time()
-            tracks = separate(item)
-            own = scores.setdefault((item.suite, name), Scores())
-            own.cpu_s += time.process_time() - began
-            own.audio_s += item.mixture.shape[1] / item.sample_rate
-            _score(own, item, tracks, STANDS_FOR.get(name, {}), remix=name != "identity")
-            print(f"{item.name}: {name}", file=sys.stderr, flush=True)
-    return scores
+def measured(items: Iterable[Item], found: Mapping[str, Separate]) -> tuple[list[Item], dict[Key, Scores]]:
+    """The items and the scores by (suite, separator); interrupted, what there is so far."""
+    scores: dict[Key, Scores] = {}
+    done: list[Item] = []
+    with suppress(KeyboardInterrupt):
+        for item in items:
+            for name, separate in found.items():
+                began = time.process_time()
+                tracks = separate(item)
+                own = scores.setdefault((item.suite, name), Scores())
+                own.cpu_s += time.process_time() - began
+                own.audio_s += item.mixture.shape[1] / item.sample_rate
+                _score(own, item, tracks, STANDS_FOR.get(name, {}), remix=name != "identity")
+            done.append(item)
+            print(item.name, file=sys.stderr, flush=True)
+    return done, scores
 
 
 def _score(
@@ -313,9 +319,9 @@ def main() -> None:
     if asked.memory:
         print("\n".join(memory(models, asked.memory)))
         return
-    items = [*synthetic_items(asked), *(real_items(asked.data) if asked.data else ())]
-    scores = measured(items, candidates(models))
-    text = "\n".join(table(list(dict.fromkeys(i.suite for i in items)), scores, items))
+    items = chain(synthetic_items(asked), real_items(asked.data) if asked.data else ())
+    done, scores = measured(items, candidates(models))
+    text = "\n".join(table(list(dict.fromkeys(i.suite for i in done)), scores, done))
     print(text)
     if asked.write:
         page = HERE / "SEPARATION.md"

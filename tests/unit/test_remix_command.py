@@ -207,6 +207,31 @@ def test_balance_moves_only_beyond_its_dead_band(
     assert vocals("vocals")[1]
 
 
+def test_more_than_a_separation_carries_is_said(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With an expected SDR the law speaks, without one the limit of 6 dB; small changes pass in silence."""
+
+    def notes(model: str, gain: str) -> str:
+        data = told(
+            capsys,
+            "remix",
+            recording,
+            "-o",
+            tmp_path / "n.wav",
+            "--model",
+            model,
+            "--gain",
+            gain,
+            "--overwrite",
+        )
+        return " ".join(data["notes"])
+
+    assert "more than this separation carries: an SDR of about" in notes("nmf", "vocals=+18")
+    assert "beyond 6 dB" in notes("center", "center=-9")
+    assert "more than" not in notes("nmf", "vocals=+0.5")
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 def test_short_mono_and_slow_recordings(channels: int, tmp_path: Path) -> None:
     sound = song(0.3, 8_000).samples[:channels]
