@@ -23,7 +23,7 @@ from tonmeister.evaluation.songs import scrambled
 from tonmeister.evaluation.spectral_losses import sum_difference
 from tonmeister.matching import match
 from tonmeister.matching.desk import equal_power
-from tonmeister.matching.match import Matched
+from tonmeister.matching.matcher import Matched
 from tonmeister.multitrack import Multitrack
 from tonmeister.pipeline import decide, listen, load_multitrack
 from tonmeister.plan import MixPlan

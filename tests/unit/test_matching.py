@@ -19,7 +19,7 @@ from tonmeister.effects.equalizer import EqSection, Equalizer
 from tonmeister.errors import BadInputError
 from tonmeister.matching import match
 from tonmeister.matching.desk import BY
-from tonmeister.matching.match import Matched
+from tonmeister.matching.matcher import Matched
 from tonmeister.matching.numbers import number, pair
 from tonmeister.multitrack import Multitrack
 from tonmeister.plan import MixPlan

@@ -55,16 +55,18 @@ def made_up(seed: int, count: int = 6) -> ConsoleSong:
         spectrum = -20.0 + 4.0 * random.standard_normal(30)
         tracks.append(Measures("piano", "foreground", 1.0, "", spectrum, random.uniform(1, 4, 10), numbers))
         level = -0.8 * numbers[CREST] + random.normal()
-        targets.append([level, 0.3, 1.0, 2.0 + 0.1 * random.normal(), 1.5, np.nan, np.nan])
+        targets.append(
+            [level, *random.uniform(0, 1, 1), np.nan, random.normal(), random.normal(), np.nan, np.nan]
+        )
     curves = np.full((count, 30), np.nan)
     return ConsoleSong(f"made up {seed}", tuple(tracks), np.array(targets), curves)
 
 
 @cache
 def learned() -> tuple[Learned, list[ConsoleSong]]:
-    songs = [made_up(i) for i in range(60)]
-    kept_back = [made_up(1000 + i) for i in range(20)]
-    options = LearningOptions(epochs=25, variants=2, rate=3e-3)
+    songs = [made_up(i) for i in range(40)]
+    kept_back = [made_up(1000 + i) for i in range(12)]
+    options = LearningOptions(epochs=40, variants=1, rate=5e-3)
     torch.set_num_threads(1)
     return learn(songs, kept_back, options, 0, lambda done, loss: None), kept_back
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tonmeister.features import MultitrackFeatures
-    from tonmeister.matching.match import Matched
+    from tonmeister.matching.matcher import Matched
     from tonmeister.multitrack import Multitrack
     from tonmeister.plan import MixPlan
 
@@ -36,6 +36,6 @@ def match(
     Deterministic. Raises `BadInputError` for a reference that is silent, too short, not finite, one of the tracks, or
     no mono or stereo sound.
     """
-    from tonmeister.matching.match import match_plan
+    from tonmeister.matching.matcher import match_plan
 
     return match_plan(multitrack, features, plan, reference, threads=threads, progress=progress)
