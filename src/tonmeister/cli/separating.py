@@ -62,8 +62,11 @@ def separator_list() -> str:
     """The end of a help page: every separator with its tracks."""
     from tonmeister.separation.registry import DEFAULT_SEPARATOR, SEPARATORS
 
+    names = sorted(SEPARATORS, key=lambda name: name != DEFAULT_SEPARATOR)
+    width = max(map(len, names))
     lines = [
-        f"  {name:<12} {', '.join(info.tracks)}{' (default)' if name == DEFAULT_SEPARATOR else ''}: {info.summary}"
-        for name, info in SEPARATORS.items()
+        f"  {name:<{width}} {', '.join(SEPARATORS[name].tracks)}{' (default)' if name == DEFAULT_SEPARATOR else ''}: "
+        f"{SEPARATORS[name].summary}"
+        for name in names
     ]
     return "\b\nModels, and the tracks they make besides residual:\n" + "\n".join(lines)
