@@ -166,8 +166,14 @@ class AutoencoderEngine:
 
     def _by_features(self, task: _Task) -> Iterator[Decision]:
         model = load_features("stem-features")
-        predictor = model.predictors[task.stem.group]
-        targets = predictor.predict(task.excerpt.values)
+        fit = fit_to(task.excerpt.values, model.ranges.get(task.stem.group, {}))
+        amount = self._options.amount * fit.amount
+        if amount == 0.0:
+            self.notes.append(f"{task.stem.strip}: no targets, {fit.text}")
+            return
+        wanted = model.predictors[task.stem.group].predict(task.excerpt.values)
+        values = task.excerpt.values
+        targets = replace(wanted, values=values + amount * (wanted.values - values))
         moves = control(task.excerpt, targets)
         if not moves.effects:
             self.notes.append(

@@ -7,6 +7,7 @@ both on measures in units of their deviation. The model is plain arrays (`tonmei
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -69,6 +70,8 @@ class FeatureModel:
     """A predictor per group."""
 
     predictors: dict[str, Predictor]
+    ranges: Mapping[str, Mapping[str, Sequence[float]]]
+    """Group -> measure -> 1st, 50th and 99th percentile of what was learned from."""
 
 
 @lru_cache(maxsize=2)
@@ -86,7 +89,7 @@ def load_features(name_or_path: str | Path) -> FeatureModel:
             arrays = {name: np.asarray(model.array(f"{group}.{name}"), np.float64) for name in ARRAYS}
             _check(arrays, str(model.path))
             predictors[group] = Predictor(**arrays, neighbors=int(neighbors[group]))
-    return FeatureModel(predictors)
+    return FeatureModel(predictors, model.card.settings.get("feature_ranges", {}))
 
 
 def _check(arrays: dict[str, DoubleArray], where: str) -> None:

@@ -15,7 +15,7 @@ from tonmeister.training.stems.raw import RATE
 
 __all__ = ["draw_gains"]
 
-_MOST_PAIRS = 12
+_MOST_PAIRS = 8
 
 
 def draw_gains(path: Path, models: Mapping[str, Path], pairs: Mapping[str, Sequence[StemPair]]) -> Path:
