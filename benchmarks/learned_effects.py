@@ -33,7 +33,7 @@ from tonmeister.training.effects.learning import NetworkOptions, learn_network  
 from tonmeister.training.effects.unseen import unseen_table  # noqa: E402
 
 BLOCK = 1024
-TRAINED = (("tanh", "cafx", 120, 48, 4), ("soft clip", "lstm", 400, 24, 1))
+TRAINED = (("tanh", "cafx", 120, 48, 4), ("soft clip", "lstm", 1000, 24, 1))
 """Device, network, steps, notes, oversampling of the twin; seed 0."""
 REAL = (
     ("fx_guitar_nicola/003_dry.wav", "fx_guitar_nicola/003_wet.wav"),

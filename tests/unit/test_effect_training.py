@@ -16,6 +16,7 @@ from tonmeister.dsp import cafx as playing
 from tonmeister.dsp import saaf
 from tonmeister.effects.networks import LstmNetwork
 from tonmeister.errors import BadInputError
+from tonmeister.learned_effects import fit
 from tonmeister.learned_effects.learn import Lesson, lesson_of
 from tonmeister.learned_effects.pair import Pair
 from tonmeister.training.effects import learn_cafx, learning
@@ -33,8 +34,11 @@ RATE = 8000
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
+def _briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread, and a short search for the waveshaper beside each network."""
     torch.set_num_threads(1)
+    for name, count in (("STARTS", 2), ("TURNS", 1), ("FIRST_STEPS", 1), ("MOST_STEPS", 2)):
+        monkeypatch.setattr(fit, name, count)
 
 
 def numbers_of(net: object) -> dict[str, np.ndarray]:
