@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,8 @@ from tonmeister.riff import channel_mask
 from tonmeister.spatial.binaural import Binaural
 from tonmeister.spatial.layouts import LAYOUT_NAMES, LAYOUTS, layout
 from tonmeister.spatial.placing import center_share, direction_gains, placement
-from tonmeister.strip import Place
+from tonmeister.strip import PLACE, Place
+from tonmeister.vocabulary import INSTRUMENTS, ROLES
 
 RATE = 48_000
 HEIGHTS = [name for name in LAYOUTS if name.endswith(".4")]
@@ -192,3 +195,28 @@ def test_the_center_takes_what_left_and_right_share(share: float) -> None:
 def test_loudness_weights_are_those_of_bs1770() -> None:
     np.testing.assert_allclose(layout("5.1").loudness_weights, [1, 1, 1, 0, 1.41, 1.41])
     np.testing.assert_allclose(layout("7.1.4").loudness_weights, [1, 1, 1, 0, 1.41, 1.41, 1, 1, 1, 1, 1, 1])
+
+
+# ------------------------------------------------------------------ the table of places
+
+
+def test_the_table_of_places_speaks_in_known_words_and_has_a_row_for_everyone() -> None:
+    text = files("tonmeister.spatial").joinpath("places.toml").read_text("utf-8")
+    rows = tomllib.loads(text)["place"]
+    for row in rows:
+        assert set(row.get("instruments", ())) <= set(INSTRUMENTS)
+        assert set(row.get("roles", ())) <= set(ROLES)
+        assert row["text"].endswith(".")
+        numbers = set(row) - {"id", "text", "names", "kinds", "roles", "instruments"}
+        assert numbers <= set(PLACE)
+        assert all(row[name] in PLACE[name] for name in numbers)
+        assert row.get("azimuth_deg", 0.0) == 0.0  # exact mode takes every row
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert not set(rows[-1]) & {"names", "kinds", "roles", "instruments"}
+
+
+def test_the_numbers_have_sources_and_grades() -> None:
+    text = files("tonmeister.spatial").joinpath("numbers.toml").read_text("utf-8")
+    for row in tomllib.loads(text)["value"]:
+        assert row["source"]
+        assert row["evidence"] in ("P", "C", "S", "M", "R")
