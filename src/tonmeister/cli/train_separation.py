@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tonmeister.cli import options as given
+from tonmeister.errors import BadInputError
 
 __all__ = ["command"]
 
@@ -74,6 +75,8 @@ def command(output: Path, settings: dict[str, Any], **asked: Any) -> None:
 
     screen = Screen.of(settings)
     given.check_names({"the model": output}, overwrite=asked["overwrite"])
+    if output.suffix != ".onnx":
+        raise BadInputError(f"{output}: the model is an ONNX file: give NAME.onnx")
     with screen.progress() as bars:
         card = train_separation(_options(asked), output, overwrite=asked["overwrite"], progress=bars)
     if screen.as_json:
