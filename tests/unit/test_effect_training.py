@@ -223,7 +223,7 @@ def test_what_idmt_has_not_is_refused(idmt: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def lesson() -> Lesson:
-    return lesson_of_device("soft clip", sample_rate=RATE, learned=8, held=4)
+    return lesson_of_device("soft clip", sample_rate=RATE, learned=5, held=2)
 
 
 def interrupting(steps: int) -> Callable[[str, float], None]:

@@ -187,19 +187,21 @@ def _treble_gain(pair: Pair, network: Network) -> float:
 
 
 def _guarded(device: Device, lesson: Lesson) -> Device:
-    """How far the network strays from its twin on sound that was held out; the twin stays if it is worth playing."""
+    """How far the device itself strays from the twin on sound that was held out: so far, twice, a network may stray.
+
+    The twin stays if it is worth playing.
+    """
     pair = lesson.pair
-    heard = lesson.held_out(played(device, pair.dry, pair.sample_rate, guard=False))
     assert device.waveshaper is not None
-    other = lesson.held_out(played(Device(device.waveshaper), pair.dry, pair.sample_rate))
-    wet, dry = lesson.held_out(pair.wet), lesson.held_out(pair.dry)
-    if np.sum((other - wet) ** 2) >= np.sum((dry - wet) ** 2):
+    twin = lesson.held_out(played(Device(device.waveshaper), pair.dry, pair.sample_rate))
+    wet, dry = lesson.held_out(pair.wet).copy(), lesson.held_out(pair.dry)
+    if np.sum((twin - wet) ** 2) >= np.sum((dry - wet) ** 2):
         return dataclasses.replace(device, waveshaper=None)
     memory = guard_memory(pair.sample_rate)
-    floor = _FLOOR * float(np.mean(other**2)) / (1.0 - memory)
-    found = np.empty(heard.shape)
-    for channel in range(len(heard)):
-        stray(heard[channel].copy(), other[channel].copy(), floor, memory, found[channel])
-    loud = np.abs(other) > 0.1 * np.sqrt(np.mean(other**2))
+    floor = _FLOOR * float(np.mean(twin**2)) / (1.0 - memory)
+    found = np.empty(wet.shape)
+    for channel in range(len(wet)):
+        stray(wet[channel], twin[channel].copy(), floor, memory, found[channel])
+    loud = np.abs(twin) > 0.1 * np.sqrt(np.mean(twin**2))
     top = float(np.percentile(found[loud], _BOUND_PERCENTILE)) if loud.any() else 0.0
     return dataclasses.replace(device, bound=max(_BOUND_SLACK * top, _LEAST_BOUND), floor=max(floor, 1e-12))
