@@ -56,6 +56,7 @@ STANDS_FOR: Mapping[str, Mapping[str, str]] = {
     "panning": {"vocals": "center"},
     "hpss": {"drums": "percussive", "other": "harmonic", "guitar": "harmonic"},
     "nmf": {"guitar": "other"},
+    "ensemble": {"guitar": "other"},
     "jazz": {"guitar": "solo"},
     "jazz-paper": {"guitar": "solo"},
     "pitch-informed": {"guitar": "solo", "vocals": "solo"},

@@ -203,7 +203,7 @@ def test_balance_moves_only_beyond_its_dead_band(
         assert gain_db == 0.0
         assert "left as it is" in note
     assert vocals(f"vocals={stands + 2.5}")[0] == pytest.approx(2.5, abs=0.06)
-    assert vocals(f"vocals={stands - 20}")[0] == -6.0
+    assert -6.0 < vocals(f"vocals={stands - 20}")[0] < -2.0  # the law allows less than the limit of 6 dB
     assert vocals("vocals")[1]
 
 
