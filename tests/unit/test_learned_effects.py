@@ -474,7 +474,7 @@ def test_verbs_refuse_in_one_line(
         (["learn-effect", x, silent, "-o", out], "silent"),
         (["learn-effect", x, x, "-o", out], "bypass"),
         (["learn-effect", x, x, "-o", str(tmp_path / "m.onnx")], "npz"),
-        (["learn-effect", x, x, "-o", out, "--network", "cafx"], "waveshaper"),
+        (["learn-effect", x, x, "-o", out, "--network", "magic"], "waveshaper"),
         (["apply-effect", x, str(tmp_path / "none.npz"), "-o", str(tmp_path / "o.wav")], "no such model"),
     ):
         assert run_verb(arguments) == 2
