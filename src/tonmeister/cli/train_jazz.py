@@ -112,6 +112,7 @@ def _command(output: Path, asked: dict[str, Any]) -> str:
     words += [f"--solo {Path(asked['solo']).name}"] if asked["what"] == "pan" else []
     words += [f"--font {path.name}" for path in asked["fonts"]]
     words += [f"--test-font {path.name}" for path in asked["test_fonts"]]
-    words += [f"--pieces {asked['pieces']}", f"--length {asked['duration_s']:g}"]
+    words += [f"--pieces {asked['pieces']}", f"--test-pieces {asked['test_pieces']}"]
+    words += [f"--length {asked['duration_s']:g}"]
     words += [f"--epochs {asked['epochs']}"] if asked["epochs"] else []
     return " ".join([*words, f"--seed {asked['seed']}", f"-o {output.name}"])

@@ -130,7 +130,7 @@ def _cadsp(here: Situation) -> Iterator[Decision]:
     if not here.others:
         return
     own, others = here.spectrum([here.solo], octaves=True), here.spectrum(here.others, octaves=True)
-    pan = pan_of_theta(number("cadsp.most_deg"))
+    pan = round(pan_of_theta(number("cadsp.most_deg")), 2)
     masked = {hz: abs(own[i] - others[i]) < number("cadsp.masking_db") for i, hz in enumerate(OCTAVE_HZ)}
     bands = [hz for hz in BAND_PAN_HZ if masked[hz]]
     if not bands:

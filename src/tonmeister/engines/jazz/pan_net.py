@@ -3,7 +3,7 @@
 It hears spectra of the soloist's middle one by one and votes for one of 19 angles and one of 21 gains; the votes of all
 frames make one answer. ``faithful`` adds up the probabilities and takes the highest. ``improved`` averages the logarithms
 of the probabilities, weighted by the frames' energy, sharpens them (a number from the model's card), and takes the
-expected value; the entropy H of the pooled answer says how sure it is::
+expected value around the likeliest class; the entropy H of the pooled answer says how sure it is::
 
     p_k ~ exp( a sum_t e_t log p_tk / sum_t e_t ),   value = sum_k p_k v_k,   confidence = 1 - H(p) / log n
 
@@ -36,6 +36,7 @@ _FULL_SCALE: Final = float(_STFT.window.sum()) / 2
 _LAYERS: Final = 2
 _TINY: Final = 1e-20
 _BATCH: Final = 512
+_NEIGHBORS: Final = 2
 
 Profile = Literal["improved", "faithful"]
 
@@ -139,7 +140,14 @@ def _most_votes(logs: DoubleArray, values: DoubleArray) -> Answer:
 def _expected(logs: DoubleArray, values: DoubleArray) -> Answer:
     shares = np.exp(logs - logs.max())
     shares /= shares.sum()
-    return Answer(float(shares @ values), _sureness(shares), _plain(shares))
+    return Answer(_near_the_best(shares, values), _sureness(shares), _plain(shares))
+
+
+def _near_the_best(shares: DoubleArray, values: DoubleArray) -> float:
+    """Expected value over the likeliest class and its neighbors: between two opinions there is nothing to expect."""
+    best = int(np.argmax(shares))
+    here = slice(max(best - _NEIGHBORS, 0), best + _NEIGHBORS + 1)
+    return float(shares[here] @ values[here] / shares[here].sum())
 
 
 def _sureness(shares: DoubleArray) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonmeister.engines.jazz.numbers import number
-from tonmeister.engines.jazz.placement import ANGLES_DEG, GAINS, encode
+from tonmeister.engines.jazz.placement import ANGLES_DEG, encode
 from tonmeister.model_files.store import Model
 from tonmeister.separation.jazz import ALPHA, CONTEXT
 from tonmeister.separation.masks import wiener_mask
@@ -27,7 +27,7 @@ __all__ = ["PanFrames", "learn_pan", "pan_frames", "sharpness"]
 _FLOOR: Final = -10.0
 _LEAST_MASK: Final = 1e-4
 _BATCH: Final = 4096
-_SHARPNESS: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
+_SHARPNESS: Final = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def _shares(weights: DoubleArray, owners: NDArray[np.int64]) -> DoubleArray:
 
 
 def sharpness(frames: PanFrames, network: Any) -> dict[str, float]:
-    """The exponents of pooled answers with which their expected values are nearest to the truth."""
+    """The exponents of pooled answers with which they say truly how sure they are."""
     torch = torch_module()
     with torch.no_grad():
         scores = network(centered(torch.from_numpy(frames.heard[0].astype(np.float32))))
@@ -126,10 +126,8 @@ def sharpness(frames: PanFrames, network: Any) -> dict[str, float]:
         logs = [torch.log_softmax(part, dim=1).numpy().astype(np.float64) for part in parts]
     weights = _shares(frames.energy, frames.owners)
     return {
-        name: _sharpest(_pooled(log, weights, frames.owners), values, truth)
-        for name, log, values, truth in zip(
-            ("angle", "gain"), logs, (ANGLES_DEG, GAINS), frames.places.T, strict=True
-        )
+        name: _sharpest(_pooled(log, weights, frames.owners), classes)
+        for name, log, classes in zip(("angle", "gain"), logs, frames.classes.T, strict=True)
     }
 
 
@@ -139,12 +137,12 @@ def _pooled(logs: DoubleArray, weights: DoubleArray, owners: NDArray[np.int64]) 
     return out
 
 
-def _sharpest(pooled: DoubleArray, values: DoubleArray, truth: DoubleArray) -> float:
-    wanted = np.clip(truth, values[0], values[-1])
+def _sharpest(pooled: DoubleArray, classes: NDArray[np.int64]) -> float:
+    """The exponent with which the true classes are likeliest."""
 
-    def error(exponent: float) -> float:
-        shares = np.exp(exponent * (pooled - pooled.max(axis=1, keepdims=True)))
-        expected = (shares @ values) / shares.sum(axis=1)
-        return float(np.mean(np.abs(expected - wanted)))
+    def surprise(exponent: float) -> float:
+        logs = exponent * pooled
+        logs -= np.logaddexp.reduce(logs, axis=1, keepdims=True)
+        return -float(np.mean(logs[np.arange(len(classes)), classes]))
 
-    return min(_SHARPNESS, key=error)
+    return min(_SHARPNESS, key=surprise)
