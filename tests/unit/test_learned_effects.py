@@ -448,7 +448,7 @@ def test_it_is_an_insert_in_a_mix(written: Written, tmp_path: Path, model_path: 
     for name, seed in (("song/Kick.wav", 1), ("song/Bass.wav", 2)):
         written(name, notes(1.2, seed=seed))
     song, plan = str(tmp_path / "song"), str(tmp_path / "mix.plan.json")
-    moves = [f"Bass.model_of(learned)={model_path}", "Bass.learned.mix=0.6"]
+    moves = [f"Bass.learned.model={model_path}", "Bass.learned.mix=0.6"]
     asked = [word for move in moves for word in ("--set", move)]
     assert run_verb(["mix", song, "-o", str(tmp_path / "mix.wav"), "--engine", "sum", *asked]) == 0
     saved = json.loads(Path(plan).read_text("utf-8"))
