@@ -12,9 +12,9 @@ import pytest
 from makers_features import song, track
 from tonmeister.decisions import Automate, Decision, SetGain
 from tonmeister.engines import load_engine
-from tonmeister.engines.base import CausalEngine, LiveMove
+from tonmeister.engines.base import CausalEngine, CorrectedMixer, LiveMove
 from tonmeister.engines.dynamical.causal import CausalInference
-from tonmeister.engines.dynamical.engine import DynamicalEngine
+from tonmeister.engines.dynamical.engine import DynamicalEngine, infer
 from tonmeister.engines.dynamical.groups import grouped
 from tonmeister.engines.dynamical.model import DynamicalModel, load_dynamical
 from tonmeister.engines.dynamical.options import DynamicalOptions
@@ -27,7 +27,7 @@ from tonmeister.moves import parse_move
 from tonmeister.multitrack import Multitrack
 from tonmeister.pipeline import decide
 from tonmeister.training.dynamical.data import SongFrames, training_song
-from tonmeister.training.dynamical.recipe import learn, write_model
+from tonmeister.training.dynamical.recipe import Choice, learn, write_model
 
 WINDOWS = 120
 BAND = (
@@ -61,7 +61,7 @@ def levels(decisions: list[Decision]) -> dict[str, float]:
 
 def test_every_track_gets_a_level_and_some_a_ride_that_says_what_moves_it() -> None:
     decisions = list(load_engine("dynamical", {"smoothness": "0"}).decide(*band()))
-    assert set(levels(decisions)) == {t.name for t in BAND}
+    assert set(levels(decisions)) == {*(t.name for t in BAND), "drums bus"}
     assert curves(decisions)
     for ride in curves(decisions).values():
         assert "when it rises" in ride.reason.text
@@ -102,17 +102,32 @@ def test_a_fader_holds_while_nothing_sounds() -> None:
     assert limited(np.array([0.0, 9.0, 9.0]), 6.0, 1.5).tolist() == [0.0, 1.5, 3.0]
 
 
+def test_tracks_of_a_group_stand_equally_loud_on_a_bus_that_moves() -> None:
+    multitrack, features = band()
+    plan = decide(multitrack, features, engine="dynamical", options={"smoothness": "0"})
+    assert plan["Kick"].output == plan["Snare"].output == "drums bus"
+    assert plan["drums bus"].kind == "bus"
+    assert plan["Vox"].output == "master"
+    for name in ("Kick", "Snare"):
+        assert "gain_db" not in plan[name].automation
+        assert plan[name].gain_db + (features[name].integrated_lufs or 0.0) == pytest.approx(-26.01, abs=0.01)
+    taken = (*BAND, track("drums bus", "synth"))
+    again = decide(
+        *song(*taken, features={t.name: {"band_frames": frames(t.name)} for t in taken}), engine="dynamical"
+    )
+    assert again["Kick"].output == "drums bus_"
+    assert again["drums bus"].kind == "track"
+
+
 def test_breakpoints_stay_within_a_quarter_of_a_decibel() -> None:
     multitrack, features = band()
     engine = DynamicalEngine(DynamicalOptions(smoothness=0.2))
-    from tonmeister.engines.dynamical.engine import infer
-
     model = load_dynamical("dynamical")
     inferred = infer(multitrack, features, model)
     decided = list(engine.decide(multitrack, features))
     found = rides(inferred.estimates, inferred.active, DynamicalOptions(smoothness=0.2))
-    for k, names in enumerate(inferred.members.values()):
-        for name in (n for n in names if n in curves(decided)):
+    for k, (group, names) in enumerate(inferred.members.items()):
+        for name in (n for n in (*names, f"{group} bus") if n in curves(decided)):
             curve = curves(decided)[name].curve
             line = np.interp(inferred.times_s, curve.times_s, curve.values)
             wanted = levels(decided)[name] + found[k].deviation_db
@@ -195,7 +210,7 @@ def test_causal_inference_is_the_filter_and_reads_no_later_window() -> None:
 
 
 def test_causal_inference_equals_the_filter_on_what_it_observed() -> None:
-    model = replace(load_dynamical("dynamical"), per_song=False)
+    model = replace(load_dynamical("dynamical"), normalization="set")
     members, names = grouped(BAND, model.scheme), [t.name for t in BAND]
     machine = CausalInference(model, members)
     seen: list[np.ndarray] = []
@@ -203,7 +218,35 @@ def test_causal_inference_equals_the_filter_on_what_it_observed() -> None:
     machine._filter.update = lambda y: (seen.append(y), inner(y))[1]  # type: ignore[method-assign,assignment,func-returns-value]
     steps = [machine.update(powers(t, names)).mean_db for t in range(30)]
     again = KalmanFilter(model.observer(False))
-    np.testing.assert_array_equal(steps, [again.update(y).mean for y in seen])
+    np.testing.assert_allclose(steps, [again.update(y[: len(y) - 5]).mean for y in seen], atol=1e-9)
+
+
+def test_causal_inference_tends_to_what_the_whole_song_says() -> None:
+    model = load_dynamical("dynamical")
+    members, names = grouped(BAND, model.scheme), [t.name for t in BAND]
+    multitrack, features = band()
+    offline = infer(multitrack, features, model)
+    machine = CausalInference(model, members)
+    steps = np.array([machine.update(powers(t, names)).mean_db for t in range(WINDOWS)])
+    late, k = slice(WINDOWS // 2, None), list(members).index("vocals")
+    assert np.corrcoef(steps[late, k], offline.estimates.means[late, k])[0, 1] > 0.8
+
+
+def test_a_hand_is_learned_as_an_offset_and_rides_go_on_around_it() -> None:
+    model = load_dynamical("dynamical")
+    members, names = grouped(BAND, model.scheme), [t.name for t in BAND]
+    free, trimmed = CausalInference(model, members), CausalInference(model, members)
+    k = list(members).index("vocals")
+    a = b = free.update(powers(0, names))
+    trimmed.update(powers(0, names))
+    for t in range(1, 60):
+        if t == 30:
+            trimmed.hand(k, float(a.mean_db[k]) + 4.0)
+        a, b = free.update(powers(t, names)), trimmed.update(powers(t, names))
+    assert b.offset_db[k] == pytest.approx(4.0, abs=1.0)
+    assert np.abs(np.delete(b.offset_db, k)).max() < 0.5
+    assert float(b.mean_db[k] - a.mean_db[k]) == pytest.approx(0.0, abs=1.0), "the offset is no ride"
+    assert a.offset_db.tolist() == [0.0] * len(members)
 
 
 class Played:
@@ -215,8 +258,9 @@ class Played:
         self.time_s, self.momentary_lufs = 0.0, {}
 
     def recent(self, seconds: float) -> MultitrackFeatures:
-        window = round((self.time_s - 1.0) / 0.25)
-        return band(**{t.name: frames(t.name)[window : window + 1] for t in BAND})[1]
+        last = int((self.time_s - 1.0) / 0.25 + 1e-6)
+        first = last - round((seconds - 1.0) / 0.25)
+        return band(**{t.name: frames(t.name)[first : last + 1] for t in BAND})[1]
 
 
 def test_at_the_desk_faders_move_around_where_they_stood() -> None:
@@ -237,6 +281,34 @@ def test_at_the_desk_faders_move_around_where_they_stood() -> None:
         assert abs(move.decision.gain_db - plan[move.decision.strip].gain_db) <= 6.01
 
 
+def test_where_a_hand_leaves_a_fader_it_stays_and_rides_go_on() -> None:
+    multitrack, features = band()
+    engine = load_engine("dynamical")
+    assert isinstance(engine, CausalEngine)
+    plan = decide(multitrack, features, engine="loudness")
+    mixer, heard = engine.start(multitrack, plan), Played()
+    assert isinstance(mixer, CorrectedMixer)
+    at = {t.name: plan[t.name].gain_db for t in BAND}
+    before = dict(at)
+    moved_by: list[float] = []
+    for step in range(280):
+        heard.time_s += 0.1
+        if step == 120:
+            before = dict(at)
+            at["Vox"] += 5.0
+            mixer.stands(SetGain("Vox", at["Vox"]))
+        for move in mixer.update(heard):
+            assert isinstance(move.decision, SetGain)
+            if step >= 120 and move.decision.strip == "Vox":
+                moved_by.append(move.decision.gain_db - at["Vox"])
+                assert "learned from your hand" in move.decision.reason.text
+            at[move.decision.strip] = move.decision.gain_db
+    assert moved_by, "the fader still rides"
+    assert np.abs(moved_by).max() < 3.0, "nothing takes the fader back"
+    assert at["Vox"] - before["Vox"] > 2.0
+    assert abs(at["Bass"] - before["Bass"]) < 4.0
+
+
 # Models and bad input
 
 
@@ -254,7 +326,7 @@ def learning_song(
 
 @pytest.fixture(scope="module")
 def learned_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DynamicalModel]:
-    learned = learn([learning_song(str(i), i) for i in range(3)])
+    learned = learn([learning_song(str(i), i) for i in range(3)], choice=Choice())
     path = tmp_path_factory.mktemp("models") / "mine.npz"
     write_model(path, learned, recipe={"command": "test"}, data=())
     return path, learned.model
@@ -271,7 +343,15 @@ def test_a_model_is_read_as_it_was_written(learned_file: tuple[Path, DynamicalMo
 
 
 @pytest.mark.parametrize(
-    "settings", [{"scheme": "later"}, {"layout": "sideways"}, {"features": ["level"]}, {"groups": ["bass"]}]
+    "settings",
+    [
+        {"version": 1},
+        {"scheme": "later"},
+        {"columns": ["bass:own:color"]},
+        {"columns": []},
+        {"groups": ["bass"]},
+        {"normalization": "sideways"},
+    ],
 )
 def test_a_model_of_another_version_is_refused(
     settings: dict[str, Any], learned_file: tuple[Path, DynamicalModel], tmp_path: Path
@@ -292,8 +372,8 @@ def test_foreign_and_missing_models_are_refused(tmp_path: Path) -> None:
 
 
 def test_one_song_is_too_few() -> None:
-    with pytest.raises(BadInputError, match="too few"):
-        learn([learning_song("only", 0)])
+    with pytest.raises(BadInputError, match="songs=1"):
+        learn([learning_song("only", 0)], choice=Choice())
 
 
 def test_songs_with_different_instruments_and_constant_features_are_learned_from() -> None:
@@ -303,16 +383,16 @@ def test_songs_with_different_instruments_and_constant_features_are_learned_from
         learning_song("a", 0), learning_song("b", 1, ("electric_guitar", "bass")),
         learning_song("c", 2, ("lead_voice", "kick")), replace(still, raw=flat, mixed=flat),
     ]  # fmt: skip
-    model = learn(songs).model
+    model = learn(songs, choice=Choice("selected")).model
     assert all(np.isfinite(array).all() for array in model.arrays().values())
 
 
 def test_silent_mixes_have_no_gains_to_learn() -> None:
     song_frames = learning_song("silent", 0)
     quiet = replace(song_frames, mixed={name: np.zeros_like(p) for name, p in song_frames.mixed.items()})
-    assert not np.isfinite(training_song(quiet, "paper", "own", per_song=True).weights).any()
+    assert not np.isfinite(training_song(quiet, "paper", ("bass:own:level",)).weights).any()
     with pytest.raises(BadInputError, match="no track is heard"):
-        learn([quiet, replace(quiet, title="again", artist="again")])
+        learn([quiet, replace(quiet, title="again", artist="again")], choice=Choice())
 
 
 def test_a_silent_track_or_a_short_song_is_no_trouble() -> None:

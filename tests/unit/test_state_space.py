@@ -14,6 +14,7 @@ from tonmeister.training.dynamical.learning import (
     learn_state_space,
 )
 from tonmeister.training.dynamical.stability import radius, stable_transition
+from tonmeister.training.dynamical.together import smoothed_together
 
 K, M = 5, 15
 
@@ -98,8 +99,8 @@ def test_missing_weights_are_better_smoothed_than_zeros():
         float(np.sqrt(np.mean((smoothed(walk, y[:, None]).means[:, 0] - truth) ** 2)))
         for y in (missing, zeros)
     ]
-    assert error[0] < 0.06
-    assert error[1] > 0.2
+    assert error[0] < 0.05  # 0.04 in the notes
+    assert 0.2 < error[1] < 0.4  # 0.31
 
 
 def test_moving_average_of_a_constant_is_that_constant_from_the_start():
@@ -167,3 +168,12 @@ def test_regressions_against_scipy():
 def test_too_little_to_learn_from_is_said(songs):
     with pytest.raises(BadInputError):
         learn_state_space(songs)
+
+
+def test_songs_side_by_side_are_smoothed_as_each_alone():
+    model = _model(18)
+    songs = [_simulated(model, frames, 40 + frames)[1] for frames in (60, 25)]
+    songs[0][10:14] = np.nan
+    songs[1][3:, 2] = np.nan
+    for together, song in zip(smoothed_together(model, songs), songs, strict=True):
+        np.testing.assert_allclose(together, smoothed(model, song).means, atol=1e-10)

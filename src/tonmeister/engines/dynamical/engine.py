@@ -1,8 +1,8 @@
 """The engine `dynamical`: each group of instruments rides on a gain that a learned system infers from all tracks.
 
-Every track is first brought to equal loudness inside its group; then the group's mean gain is one `SetGain` per track
-and its deviation over time one `Automate`. After another engine (``textbook+dynamical``) the rides go around the
-faders that this engine left.
+Every track is first brought to equal loudness inside its group, whose tracks feed one bus; the group's mean gain is a
+`SetGain` of that bus and its deviation over time an `Automate` (a group of one track needs no bus). After another engine
+(``textbook+dynamical``) the rides go around the faders that this engine left, whatever buses it made.
 
 J. Scott, M. Prockup, E. M. Schmidt and Y. E. Kim, SMC 2011; J. Scott and Y. E. Kim, ISMIR 2011.
 """
@@ -16,10 +16,10 @@ from typing import ClassVar, Final
 
 import numpy as np
 
-from tonmeister.decisions import Automate, Decision, Reason, SetGain
+from tonmeister.decisions import AddBus, Automate, Decision, Reason, SetGain, SetOutput
 from tonmeister.engines.base import CausalMixer
 from tonmeister.engines.curves import to_curve
-from tonmeister.engines.dynamical.frames import active, group_powers, observations
+from tonmeister.engines.dynamical.frames import active, group_powers
 from tonmeister.engines.dynamical.groups import grouped
 from tonmeister.engines.dynamical.model import DynamicalModel, load_dynamical
 from tonmeister.engines.dynamical.options import DynamicalOptions
@@ -71,8 +71,10 @@ def infer(
     equal_db = equal_loudness_db(members, features)
     frames = {t.name: frames_of(features, t.name) for t in audible}
     powers = group_powers(frames, members, equal_db)
-    scaled, sounds = model.scaled(observations(powers, model.layout)[0]), active(powers)
+    scaled, sounds = model.scaled(model.features(powers, faithful), faithful), active(powers)
     estimates = smoothed(model.observer(faithful), model.observed(scaled, sounds, faithful))
+    if not faithful:
+        estimates = estimates.spread(model.spread_scales)
     times = np.arange(powers.shape[1]) * FRAME_HOP_S + 0.5 * FRAME_WINDOW_S
     return Inferred(model, members, equal_db, times, sounds, estimates, scaled, faithful)
 
@@ -121,6 +123,9 @@ class DynamicalEngine:
         inferred = infer(multitrack, features, self._model, faithful=self._options.profile == "faithful")
         found = rides(inferred.estimates, inferred.active, self._options)
         for k, (group, names) in enumerate(inferred.members.items()):
+            if len(names) > 1 and not faders:
+                yield from self._bus(multitrack, group, k, found[k], inferred)
+                continue
             for name in names:
                 if name not in faders or faders[name] is not None:
                     yield from self._track(name, group, k, found[k], inferred, faders.get(name))
@@ -132,6 +137,25 @@ class DynamicalEngine:
         faithful = self._options.profile == "faithful"
         return DynamicalMixer(multitrack, plan, self._model, faithful=faithful, by=self.name)
 
+    def _bus(
+        self, multitrack: Multitrack, group: str, k: int, ride: Ride, inferred: Inferred
+    ) -> Iterator[Decision]:
+        """Tracks of a group at equal loudness on a bus, which has the group's level and ride."""
+        names = inferred.members[group]
+        bus = _unused(f"{group} bus", multitrack.names)
+        text = f"The {len(names)} tracks of the {group} move as one."
+        made = Reason(text, SOURCE, f"dynamical.bus.{group}")
+        yield AddBus(bus, "bus", reason=made, by=self.name)
+        equal = Reason(f"As loud as the other {group}.", SOURCE, f"dynamical.equal.{group}")
+        for name in names:
+            level_db = PARAMETERS["gain_db"].clip(inferred.equal_db[name])
+            yield SetGain(name, level_db, reason=equal, by=self.name)
+            yield SetOutput(name, bus, reason=made, by=self.name)
+        mean_db = float(inferred.model.weight_means[k]) + ride.mean_db
+        level_db = PARAMETERS["gain_db"].clip(mean_db)
+        yield SetGain(bus, level_db, reason=self._level_reason(group, mean_db, ride, inferred), by=self.name)
+        yield from self._moving(bus, group, k, ride, inferred, level_db)
+
     def _track(
         self, name: str, group: str, k: int, ride: Ride, inferred: Inferred, fader_db: float | None
     ) -> Iterator[Decision]:
@@ -142,13 +166,18 @@ class DynamicalEngine:
             yield SetGain(
                 name, level_db, reason=self._level_reason(group, mean_db, ride, inferred), by=self.name
             )
+        yield from self._moving(name, group, k, ride, inferred, level_db)
+
+    def _moving(
+        self, strip: str, group: str, k: int, ride: Ride, inferred: Inferred, level_db: float
+    ) -> Iterator[Decision]:
+        """The ride of a group around a fader, unless it hardly moves."""
         if np.ptp(ride.deviation_db) > STILL_DB:
-            path = np.clip(
-                level_db + ride.deviation_db, PARAMETERS["gain_db"].minimum, PARAMETERS["gain_db"].maximum
-            )
+            limits = PARAMETERS["gain_db"]
+            path = np.clip(level_db + ride.deviation_db, limits.minimum, limits.maximum)
             curve = to_curve(inferred.times_s, path, TOLERANCE_DB)
             reason = self._ride_reason(group, k, ride, inferred)
-            yield Automate(name, "gain_db", curve, reason=reason, by=self.name)
+            yield Automate(strip, "gain_db", curve, reason=reason, by=self.name)
 
     def _level_reason(self, group: str, mean_db: float, ride: Ride, inferred: Inferred) -> Reason:
         text = (
@@ -173,31 +202,37 @@ class DynamicalEngine:
         )
 
 
+def _unused(name: str, taken: Iterable[str]) -> str:
+    """A name for a bus that no track has."""
+    used = {t.casefold() for t in taken}
+    while name.casefold() in used:
+        name += "_"
+    return name
+
+
 def strongest(inferred: Inferred, k: int, count: int = 3) -> list[str]:
     """The features that moved state `k` most over the song, in words, and which way."""
     scaled = np.where(np.isfinite(inferred.observed), inferred.observed, 0.0)
-    if inferred.faithful or inferred.model.observes == "features":
+    if inferred.model.sees_features(inferred.faithful):
         parts = inferred.estimates.contributions[:, k]
     else:
         parts = scaled * inferred.model.regression.slopes[:, k]
     moved, along = np.abs(parts).mean(0), (parts * scaled).sum(0)
-    names = _column_names(inferred.model)
+    columns = inferred.model.looks_at(inferred.faithful)
     return [
-        f"{names[i]} ({'up' if along[i] > 0 else 'down'} when it rises)"
+        f"{_in_words(columns[i])} ({'up' if along[i] > 0 else 'down'} when it rises)"
         for i in np.argsort(-moved, kind="stable")[:count]
         if moved[i] > 0
     ]
 
 
-def _column_names(model: DynamicalModel) -> list[str]:
-    kinds = {
-        "own": "{f} of the {g}",
-        "others": "{f} of all but the {g}",
-        "ratio": "{f} of the {g} against the rest",
-    }
-    return [
-        kinds[kind].format(f=feature, g=group)
-        for group in model.groups
-        for kind in model.layout.split("+")
-        for feature in ("level", "centroid", "slope")
-    ]
+_OF_WHAT: Final = {
+    "own": "{f} of the {g}",
+    "others": "{f} of all but the {g}",
+    "ratio": "{f} of the {g} against the rest",
+}
+
+
+def _in_words(column: str) -> str:
+    group, kind, feature = column.split(":")
+    return _OF_WHAT[kind].format(f=feature, g=group)

@@ -8,14 +8,18 @@ Covariances are updated in Joseph's form, and systems are solved, never inverted
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from tonmeister.errors import BadInputError
 from tonmeister.units import DoubleArray
 
-__all__ = ["Belief", "Estimates", "KalmanFilter", "StateSpace", "filtered", "smoothed"]
+__all__ = ["Belief", "Estimates", "KalmanFilter", "StateSpace", "both_ways", "filtered", "smoothed"]
+
+_STEADY: Final = 1e-14
+"""A covariance that changes by less, relative to itself, has settled: gains then need not be computed again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +91,10 @@ class Estimates:
         """Standard deviation of each state, shape (F, K)."""
         return np.sqrt(np.maximum(np.diagonal(self.covariances, axis1=1, axis2=2), 0.0))
 
+    def spread(self, scales: DoubleArray) -> Estimates:
+        """The same with standard deviations `scales` (K,) times as large."""
+        return replace(self, covariances=self.covariances * np.outer(scales, scales))
+
 
 class KalmanFilter:
     """Causal inference: a frame in, a belief out; it never looks ahead."""
@@ -99,6 +107,7 @@ class KalmanFilter:
         """As before the first frame."""
         self._mean: DoubleArray | None = None
         self._covariance = self.model.covariance
+        self._last: tuple[np.ndarray, DoubleArray, DoubleArray, DoubleArray] | None = None
 
     def forecast(self) -> tuple[DoubleArray, DoubleArray]:
         """Mean and covariance of the state in the next frame, before it is observed."""
@@ -110,25 +119,36 @@ class KalmanFilter:
     def update(self, y: DoubleArray, noise: DoubleArray | None = None) -> Belief:
         """Take the next observation (M,); `noise` (M, M) replaces R in this frame."""
         mean, covariance = self.forecast()
-        belief = _observed(self.model, mean, covariance, y, self.model.R if noise is None else noise)
-        self._mean, self._covariance = belief.mean, belief.covariance
-        return belief
+        seen = np.isfinite(y)
+        if noise is not None or not self._is_steady(seen, covariance):
+            gain, updated = _gain(self.model, covariance, seen, self.model.R if noise is None else noise)
+            self._last = None if noise is not None else (seen, covariance, gain, updated)
+        else:
+            assert self._last is not None
+            _, _, gain, updated = self._last
+        surprise = np.where(seen, y - self.model.C @ mean, 0.0)
+        self._mean, self._covariance = mean + gain @ surprise, updated
+        return Belief(self._mean, updated, gain, surprise)
+
+    def _is_steady(self, seen: np.ndarray, covariance: DoubleArray) -> bool:
+        """Whether this frame's gain is the last one's: it no longer changes, and the same features are there."""
+        if self._last is None or not np.array_equal(seen, self._last[0]):
+            return False
+        return float(np.abs(covariance - self._last[1]).max()) <= _STEADY * float(np.abs(covariance).max())
 
 
-def _observed(
-    model: StateSpace, mean: DoubleArray, covariance: DoubleArray, y: DoubleArray, noise: DoubleArray
-) -> Belief:
-    """S = C P C' + R, G = P C' S^-1, x = x + G (y - C x), P = (I - G C) P (I - G C)' + G R G'."""
-    seen = np.isfinite(y)
-    gain, surprise = np.zeros((model.states, len(y))), np.zeros(len(y))
+def _gain(
+    model: StateSpace, covariance: DoubleArray, seen: np.ndarray, noise: DoubleArray
+) -> tuple[DoubleArray, DoubleArray]:
+    """S = C P C' + R, G = P C' S^-1, and P = (I - G C) P (I - G C)' + G R G'; G is 0 where nothing is seen."""
+    gain = np.zeros((model.states, len(seen)))
     if not seen.any():
-        return Belief(mean, covariance, gain, surprise)
+        return gain, covariance
     C, R = model.C[seen], noise[np.ix_(seen, seen)]
     G = np.linalg.solve(C @ covariance @ C.T + R, C @ covariance).T
-    surprise[seen] = y[seen] - C @ mean
     gain[:, seen] = G
     rest = np.eye(model.states) - G @ C
-    return Belief(mean + G @ surprise[seen], rest @ covariance @ rest.T + G @ R @ G.T, gain, surprise)
+    return gain, rest @ covariance @ rest.T + G @ R @ G.T
 
 
 def filtered(model: StateSpace, y: DoubleArray, noise: DoubleArray | None = None) -> Estimates:
@@ -153,12 +173,20 @@ def smoothed(model: StateSpace, y: DoubleArray, noise: DoubleArray | None = None
     With J = P_t A' (P-_(t+1))^-1:  x_t|T = x_t + J (x_(t+1)|T - x-_(t+1)),
     P_t|T = P_t + J (P_(t+1)|T - P-_(t+1)) J'.
     """
+    return both_ways(model, y, noise)[1]
+
+
+def both_ways(
+    model: StateSpace, y: DoubleArray, noise: DoubleArray | None = None
+) -> tuple[Estimates, Estimates]:
+    """What the filter and what the smoother say of y (F, M)."""
     forward = filtered(model, y, noise)
     means, covariances = forward.means.copy(), forward.covariances.copy()
     A = model.A
+    ahead = A @ forward.covariances @ A.T + model.Q
+    back = np.swapaxes(np.linalg.solve(ahead, A @ forward.covariances), 1, 2)
     for t in range(len(y) - 2, -1, -1):
-        ahead = A @ forward.covariances[t] @ A.T + model.Q
-        J = np.linalg.solve(ahead, A @ forward.covariances[t]).T
+        J = back[t]
         means[t] += J @ (means[t + 1] - A @ forward.means[t])
-        covariances[t] += J @ (covariances[t + 1] - ahead) @ J.T
-    return Estimates(means, covariances, forward.contributions)
+        covariances[t] += J @ (covariances[t + 1] - ahead[t]) @ J.T
+    return forward, Estimates(means, covariances, forward.contributions)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,17 +17,25 @@ import numpy as np
 
 from tonmeister.analysis import analyze
 from tonmeister.engines.dynamical.engine import equal_loudness_db, frames_of
-from tonmeister.engines.dynamical.frames import Layout, active, group_powers, observations
-from tonmeister.engines.dynamical.groups import Scheme, grouped
+from tonmeister.engines.dynamical.frames import active, column_names, group_powers, observations
+from tonmeister.engines.dynamical.groups import SCHEMES, Scheme, grouped
+from tonmeister.engines.dynamical.model import Normalization, SongScale, normalized
 from tonmeister.engines.dynamical.state_space import StateSpace, smoothed
 from tonmeister.errors import BadInputError
-from tonmeister.features import MultitrackFeatures
+from tonmeister.features import FRAME_HOP_S, MultitrackFeatures
 from tonmeister.multitrack import Multitrack, Track
 from tonmeister.training.dynamical.learning import TrainingSong
 from tonmeister.training.synthesis.songs import SynthesizedSong
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["SongFrames", "frames_behind_console", "frames_of_mix", "frames_of_synthesized", "training_song"]
+__all__ = [
+    "SongFrames",
+    "frames_behind_console",
+    "frames_of_mix",
+    "frames_of_synthesized",
+    "scrambled",
+    "training_song",
+]
 
 _MOST_BYTES: Final = 64 * 2**20
 _WALK: Final = 0.03
@@ -51,11 +59,13 @@ class SongFrames:
     """Band powers as in the mix, (windows, 30)."""
     doubt: DoubleArray | None = None
     """How much less than usual the gains of a window are to be trusted (1: as usual); None where they are known."""
+    source: str = ""
+    """Where the song is from, for figures apart."""
 
     def save(self, path: Path) -> None:
         """To an npz file, complete or not at all."""
         words = np.array([[t.name, t.instrument, t.role] for t in self.tracks])
-        arrays: dict[str, Any] = {"title": np.array([self.title, self.artist]), "words": words}
+        arrays: dict[str, Any] = {"title": np.array([self.title, self.artist, self.source]), "words": words}
         arrays["lufs"] = np.array([self.equal_lufs[t.name] for t in self.tracks])
         arrays["doubt"] = np.zeros(0) if self.doubt is None else self.doubt
         for kind, frames in (("raw", self.raw), ("mixed", self.mixed)):
@@ -70,23 +80,27 @@ class SongFrames:
         if path.stat().st_size > _MOST_BYTES:
             raise BadInputError(f"{path}: larger than a song's frames can be: delete it")
         with np.load(path, allow_pickle=False) as file:
-            title, artist = (str(word) for word in file["title"])
+            title, artist, source = (str(word) for word in [*file["title"], ""][:3])
             tracks = tuple(Track(str(n), instrument=str(i), role=str(r)) for n, i, r in file["words"])
             raw = {t.name: file[f"raw{i}"] for i, t in enumerate(tracks)}
             mixed = {t.name: file[f"mixed{i}"] for i, t in enumerate(tracks)}
             lufs = {t.name: float(v) for t, v in zip(tracks, file["lufs"], strict=True)}
             doubt = file["doubt"] if len(file["doubt"]) else None
-            return cls(title, artist, tracks, lufs, raw, mixed, doubt)
+            return cls(title, artist, tracks, lufs, raw, mixed, doubt, source)
 
 
-def frames_behind_console(raw: Multitrack, mixed: Multitrack, *, artist: str = "") -> SongFrames:
+def frames_behind_console(
+    raw: Multitrack, mixed: Multitrack, *, artist: str = "", source: str = ""
+) -> SongFrames:
     """The same tracks before and behind a console, matched by name."""
-    before, after = analyze(raw), analyze(mixed)
+    before = analyze(raw)
+    after = before if mixed is raw else analyze(mixed)
     if missing := [name for name in raw.names if name not in after.tracks]:
         raise BadInputError(
             f"{mixed.title}: has no track {missing[0]!r}: both folders must hold the same files"
         )
-    return _song(raw, before, {name: frames_of(after, name) for name in raw.names}, artist)
+    frames = {name: frames_of(after, name) for name in raw.names}
+    return replace(_song(raw, before, frames, artist), source=source)
 
 
 def frames_of_synthesized(song: SynthesizedSong) -> SongFrames:
@@ -95,7 +109,9 @@ def frames_of_synthesized(song: SynthesizedSong) -> SongFrames:
 
     outputs = tuple(Track(t.name, audio=Audio(t.processed, song.sample_rate)) for t in song.tracks)
     mixed = Multitrack(song.title, outputs, song.sample_rate)
-    return frames_behind_console(song.multitrack, mixed, artist=f"synthesized {song.seed}")
+    return frames_behind_console(
+        song.multitrack, mixed, artist=f"synthesized {song.seed}", source="synthesized"
+    )
 
 
 def frames_of_mix(multitrack: Multitrack, mix: Path, *, artist: str = "") -> SongFrames:
@@ -146,12 +162,13 @@ class _Loudness:
     integrated_lufs: float
 
 
-def training_song(song: SongFrames, scheme: Scheme, layout: Layout, *, per_song: bool) -> TrainingSong:
-    """Weights in dB re the loudness-normalized group (0 on average over the song), and features; per window.
+def training_song(
+    song: SongFrames, scheme: Scheme, columns: Sequence[str], normalization: Normalization = "song"
+) -> TrainingSong:
+    """Weights in dB re the loudness-normalized group (0 on average over the song and the group), and features; per window.
 
-    With `per_song` features and weights are centered over the song, feature by feature and group by group: what is
-    learned is the ride, and the offset of the song, the main enemy of the system, is gone; the groups' levels stand
-    apart in `TrainingSong.levels`.
+    What is learned is the ride; the groups' levels stand apart in `TrainingSong.levels`. Features are normalized per song,
+    so that the offset of the song, the main enemy of the system, is gone (unless `normalization` is ``set``).
     """
     members = grouped(song.tracks, scheme)
     equal_db = equal_loudness_db(members, {n: _Loudness(v) for n, v in song.equal_lufs.items()})  # type: ignore[arg-type]
@@ -165,14 +182,49 @@ def training_song(song: SongFrames, scheme: Scheme, layout: Layout, *, per_song:
     if song.doubt is not None:
         weights = _smoothed(weights, song.doubt[:windows])
     weights = weights - np.nanmean(weights) if np.isfinite(weights).any() else weights
-    features = observations(powers, layout)[0]
-    if not per_song:
-        return TrainingSong(song.title, weights, features, song.artist)
     levels = _column_means(weights)
+    groups = SCHEMES[scheme]
+    features, papers = (observations(powers, groups, c) for c in (columns, column_names(groups)))
     return TrainingSong(
-        song.title, weights - np.where(np.isfinite(levels), levels, 0.0), features - _column_means(features), song.artist,
-        levels,
+        song.title, weights - np.where(np.isfinite(levels), levels, 0.0),
+        normalized(features, normalization, SongScale.of(features)), song.artist or song.title, levels,
+        normalized(papers, normalization, SongScale.of(papers)), song.source,
     )  # fmt: skip
+
+
+RIDE_MEMORY_S: Final = 10.0
+RIDE_CALM_S: Final = 1.5
+"""A hand is slow: what is quicker than this is smoothed away."""
+
+
+def scrambled(song: SongFrames, scheme: Scheme, range_db: float, seed: int) -> SongFrames:
+    """The song with every group of raw tracks ridden at random, so that the answer is the ride that undoes it.
+
+    For mixes whose faders stand still and for stems that sum to the mix. The ride is noise with a memory of
+    `RIDE_MEMORY_S`, half of `range_db` its standard deviation, kept within ±`range_db`, 0 on average; nobody's hand.
+    """
+    raw = dict(song.raw)
+    for group, names in grouped(song.tracks, scheme).items():
+        random = np.random.default_rng([seed, *song.title.encode(), *group.encode()])
+        windows = max((len(raw[name]) for name in names), default=0)
+        gain = 10.0 ** (_random_ride(windows, range_db, random) / 10.0)
+        for name in names:
+            raw[name] = (raw[name] * gain[: len(raw[name]), None]).astype(np.float32)
+    return replace(song, raw=raw)
+
+
+def _random_ride(windows: int, range_db: float, random: np.random.Generator) -> DoubleArray:
+    if not windows:
+        return np.zeros(0)
+    keep = np.exp(-FRAME_HOP_S / RIDE_MEMORY_S)
+    reach = round(RIDE_CALM_S / FRAME_HOP_S)
+    value, walk = 0.0, np.empty(windows + 2 * reach)
+    for t, step in enumerate(random.standard_normal(len(walk))):
+        value = step if t == 0 else keep * value + np.sqrt(1.0 - keep * keep) * step
+        walk[t] = value
+    window = np.hanning(2 * reach + 3)[1:-1]
+    ride = 0.5 * range_db * np.convolve(walk, window / window.sum(), mode="valid")
+    return np.asarray(np.clip(ride - ride.mean(), -range_db, range_db))
 
 
 def _column_means(values: DoubleArray) -> DoubleArray:
@@ -220,7 +272,12 @@ def enough(songs: Sequence[TrainingSong]) -> None:
     """Raise `BadInputError` unless there are two songs with sound in tracks and mix, so that one can be left out."""
     if silent := [s.title for s in songs if not np.isfinite(s.weights).any()]:
         raise BadInputError(f"{silent[0]}: no track is heard in the mix: leave this song out")
-    if len(songs) < 2:
+    titles = [s.title for s in songs]
+    if twice := [t for t in titles if titles.count(t) > 1]:
+        raise BadInputError(f"{twice[0]}: two songs have this name: give one another, or leave it out")
+    artists = {s.artist or s.title for s in songs}
+    if len(artists) < 2:
+        of = f" by one artist ({artists.pop()})" if len(songs) > 1 else ""
         raise BadInputError(
-            f"{len(songs)} song is too few: to test what is learned, one must be left out: give more"
+            f"songs={len(songs)}{of} are too few: to test what is learned, one artist's must be left out: give more"
         )

@@ -13,17 +13,20 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonmeister.engines.dynamical.regression import Regression
-from tonmeister.engines.dynamical.state_space import StateSpace, smoothed
+from tonmeister.engines.dynamical.state_space import StateSpace
 from tonmeister.errors import BadInputError
 from tonmeister.training.dynamical.stability import stable_transition
+from tonmeister.training.dynamical.together import smoothed_together
 from tonmeister.units import DoubleArray
 
 __all__ = [
     "Regression",
     "TrainingSong",
     "exponentially_smoothed",
+    "learn_offsets",
     "learn_regression",
     "learn_state_space",
     "observed_regression",
@@ -32,6 +35,10 @@ __all__ = [
 
 _JITTER: Final = 1e-6
 _LEAST_NOISE: Final = 0.05
+_TELLING: Final = 1e-6
+"""A feature that moves by less says nothing."""
+_LEAST_MOTION: Final = 1e-4
+"""Variance of a weight below which nothing follows it."""
 _FRAMES_PER_FEATURE: Final = 50
 """With fewer frames than this per feature the noise covariance is shrunk towards its diagonal."""
 
@@ -49,15 +56,27 @@ class TrainingSong:
     """Songs of one artist are never split between training and test."""
     levels: DoubleArray | None = None
     """What was taken off the weights of each group, shape (K,), NaN where it never sounds; None if nothing was."""
+    papers: DoubleArray | None = None
+    """Level, centroid and slope of each group, shape (F, 3 K), where `features` are others; NaN where inactive."""
+    source: str = ""
+
+    def as_papers(self) -> TrainingSong:
+        """The song with the papers' features in place of the chosen ones."""
+        return self if self.papers is None else replace(self, features=self.papers, papers=None)
 
 
 def learn_regression(
-    songs: Sequence[TrainingSong], *, non_negative: bool = False, ridge: float = 0.0
+    songs: Sequence[TrainingSong],
+    *,
+    non_negative: bool = False,
+    ridge: float = 0.0,
+    used: NDArray[np.bool_] | None = None,
 ) -> Regression:
     """Least squares over all frames in which a group is active: beta = argmin |[1 Y] beta - x|^2.
 
     `non_negative` is the form of an independent replication: beta >= 0 and no intercept. `ridge` adds
-    ridge * frames * |beta|^2 (the intercept left out), for features in units of their deviation.
+    ridge * frames * |beta|^2 (the intercept left out), for features in units of their deviation. `used` (M, K) says which
+    features each group may look at; all if it is not given.
     """
     x, y = _stacked(songs)
     neutral = _means(y)
@@ -65,10 +84,11 @@ def learn_regression(
     intercept, slopes = np.zeros(x.shape[1]), np.zeros((y.shape[1], x.shape[1]))
     for k in range(x.shape[1]):
         active = np.isfinite(x[:, k])
+        mine = np.ones(y.shape[1], bool) if used is None else used[:, k]
         if non_negative:
             slopes[:, k] = _non_negative(y[active], x[active, k])
         elif active.any():
-            intercept[k], slopes[:, k] = _least_squares(y[active], x[active, k], ridge)
+            intercept[k], slopes[mine, k] = _least_squares(y[active][:, mine], x[active, k], ridge)
     return Regression(intercept, slopes, neutral)
 
 
@@ -85,7 +105,13 @@ def _least_squares(y: DoubleArray, x: DoubleArray, ridge: float) -> tuple[float,
 def _non_negative(y: DoubleArray, x: DoubleArray) -> DoubleArray:
     from scipy.optimize import nnls
 
-    return np.asarray(nnls(y, x)[0]) if len(y) else np.zeros(y.shape[1])
+    slopes, tells = (
+        np.zeros(y.shape[1]),
+        np.ptp(y, axis=0) > _TELLING if len(y) else np.zeros(y.shape[1], bool),
+    )
+    if tells.any():
+        slopes[tells] = nnls(y[:, tells], x)[0]
+    return slopes
 
 
 def exponentially_smoothed(x: DoubleArray, memory: float = 0.9) -> DoubleArray:
@@ -105,14 +131,14 @@ def learn_state_space(
     songs: Sequence[TrainingSong],
     *,
     spectral_clipping: bool = False,
-    rounds: int = 2,
+    rounds: int = 1,
 ) -> StateSpace:
     """Supervised learning of the system from states that are known.
 
     A = argmin |X2 - A X1|^2 with spectral radius at most 1, C = Y X' (X X')^-1 row by row over the frames in which a
     feature is there, Q and R from the residuals. Weights and features are expected centered (`comparison.Scaling`).
     Where weights are missing they begin at their mean, 0, and are then inferred by the smoother from the features and
-    the other weights, `rounds` times (a hard form of expectation maximization).
+    the other weights, `rounds` times (a hard form of expectation maximization); without rounds they stay at the mean.
     """
     x = _stacked(songs)[0]
     known = int(np.isfinite(x).sum())
@@ -123,7 +149,7 @@ def learn_state_space(
     complete = [np.where(np.isfinite(s.weights), s.weights, 0.0) for s in songs]
     system = _fit(songs, complete, spectral_clipping)
     for _ in range(rounds if known < x.size else 0):
-        complete = [_completed(system, s) for s in songs]
+        complete = _completed(system, songs)
         system = _fit(songs, complete, spectral_clipping)
     return system
 
@@ -138,6 +164,24 @@ def observed_regression(
     """
     residual = np.concatenate([where_active(regression.predict(s.features), s) - s.weights for s in songs])
     return replace(system, C=np.eye(system.states), R=noise_scale * _noise(residual))
+
+
+def learn_offsets(songs: Sequence[TrainingSong], system: StateSpace) -> StateSpace:
+    """The system with one more state per feature, constant over a song: the song's own offset.
+
+    y_t = C x_t + o + v_t,   o_t = o_(t-1),   o ~ N(0, variance of the residual's means between songs)
+    """
+    residuals = [s.features - np.where(np.isfinite(s.weights), s.weights, 0.0) @ system.C.T for s in songs]
+    means = [_means(r) for r in residuals]
+    K, M = system.states, len(system.C)
+    noise = _noise(np.concatenate([r - m for r, m in zip(residuals, means, strict=True)]))
+    between = np.diag(np.var(means, axis=0) + _JITTER)
+    nothing = np.zeros((K, M))
+    return StateSpace(
+        np.block([[system.A, nothing], [nothing.T, np.eye(M)]]), np.hstack((system.C, np.eye(M))),
+        np.block([[system.Q, nothing], [nothing.T, 1e-9 * np.eye(M)]]), noise,
+        np.concatenate((system.mean, np.zeros(M))), np.block([[system.covariance, nothing], [nothing.T, between]]),
+    )  # fmt: skip
 
 
 def where_active(predicted: DoubleArray, song: TrainingSong) -> DoubleArray:
@@ -157,23 +201,23 @@ def _fit(songs: Sequence[TrainingSong], states: Sequence[DoubleArray], clip: boo
 
 
 def _row(x: DoubleArray, feature: DoubleArray) -> DoubleArray:
+    """How a feature follows the states; a state that hardly moves while the feature is there is left out of it."""
     seen = np.isfinite(feature)
     if int(seen.sum()) <= x.shape[1]:
         return np.zeros(x.shape[1])
-    return np.asarray(np.linalg.lstsq(x[seen], feature[seen], rcond=None)[0], np.float64)
+    power = x[seen].T @ x[seen] + _LEAST_MOTION * seen.sum() * np.eye(x.shape[1])
+    return np.asarray(np.linalg.solve(power, x[seen].T @ feature[seen]), np.float64)
 
 
-def _completed(system: StateSpace, song: TrainingSong) -> DoubleArray:
+def _completed(system: StateSpace, songs: Sequence[TrainingSong]) -> list[DoubleArray]:
     """The weights, and where they are missing what features and other weights say of them."""
     states, noise = system.states, system.R
     exact = 1e-4 * np.diag(np.maximum(np.diag(system.covariance), _JITTER))
     both = np.zeros((len(noise) + states, len(noise) + states))
     both[: len(noise), : len(noise)], both[len(noise) :, len(noise) :] = noise, exact
-    seeing = StateSpace(
-        system.A, np.vstack((system.C, np.eye(states))), system.Q, both, system.mean, system.covariance
-    )
-    inferred = smoothed(seeing, np.hstack((song.features, song.weights))).means
-    return np.where(np.isfinite(song.weights), song.weights, inferred)
+    seeing = replace(system, C=np.vstack((system.C, np.eye(states))), R=both)
+    inferred = smoothed_together(seeing, [np.hstack((s.features, s.weights)) for s in songs])
+    return [np.where(np.isfinite(s.weights), s.weights, x) for s, x in zip(songs, inferred, strict=True)]
 
 
 def _stacked(songs: Sequence[TrainingSong]) -> tuple[DoubleArray, DoubleArray]:

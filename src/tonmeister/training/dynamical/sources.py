@@ -1,13 +1,16 @@
-"""Where training songs come from on disk: datasets, folders with a person's mix, songs made on the fly."""
+"""Where training songs come from on disk: datasets, folders with a person's mix, lists, songs made on the fly."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from tonmeister.audio import AUDIO_SUFFIXES
 from tonmeister.errors import BadInputError, TonmeisterError
+from tonmeister.identification.identify import identified
 from tonmeister.loading import load_multitrack
 from tonmeister.training.dynamical.data import (
     SongFrames,
@@ -17,7 +20,10 @@ from tonmeister.training.dynamical.data import (
     frames_of_synthesized,
 )
 
-__all__ = ["from_folder", "synthesized"]
+if TYPE_CHECKING:
+    from tonmeister.datasets.base import DatasetSong
+
+__all__ = ["from_data", "synthesized", "usable"]
 
 SYNTHESIZED_S: Final = 60.0
 Told = Callable[[str], None]
@@ -32,25 +38,48 @@ def synthesized(count: int, seed: int, cache: Path, told: Told) -> Iterator[Song
     for index in range(count):
         number = song_seed(seed, index)
         key = f"synthesized {number} {options}"
-        yield cached(key, cache, lambda number=number: frames_of_synthesized(synthesize(number, options)))
+        made = cached(key, cache, lambda number=number: frames_of_synthesized(synthesize(number, options)))
+        yield replace(made, source="synthesized")
         told(f"song {index + 1}")
 
 
-def from_folder(folder: Path, cache: Path, told: Told, notes: list[str]) -> Iterator[SongFrames]:
-    """Every song below `folder` that has a person's mix; what cannot be used is said in `notes`.
+def from_data(
+    data: Path, cache: Path, told: Told, notes: list[str], *, stems: bool = False
+) -> Iterator[SongFrames]:
+    """Every song of `data` that has a person's mix; what cannot be used is said in `notes`.
 
-    A song folder with ``raw/`` and ``post/`` or a finished mix; a folder of such folders; or a dataset that
-    `datasets.open_dataset` recognizes.
+    `data` is a song folder with ``raw/`` and ``post/`` or a finished mix; a folder of such folders; a dataset that
+    `datasets.open_dataset` recognizes; or a list of songs (`manifest`). With `stems` a folder of audio is a song, too:
+    stems that add up to the person's mix.
     """
-    found = [f for f in (folder, *sorted(p for p in folder.iterdir() if p.is_dir())) if (f / "raw").is_dir()]
-    for song in found:
+    for title, key, make in _songs(data, stems, notes):
         try:
-            yield cached(_key(song), cache, lambda song=song: _of_folder(song))
+            yield replace(cached(key, cache, make), source=data.stem)
         except TonmeisterError as error:
-            notes.append(f"{song.name}: left out, {error}")
-        told(song.name)
-    if not found:
-        yield from _of_dataset(folder, cache, told, notes)
+            notes.append(f"{title}: left out, {error}")
+        told(title)
+
+
+def _songs(data: Path, stems: bool, notes: list[str]) -> Iterator[tuple[str, str, Callable[[], SongFrames]]]:
+    """Title, what the song depends on, and how it is made."""
+    if data.is_file():
+        from tonmeister.training.dynamical.manifest import read_manifest
+
+        for entry in read_manifest(data):
+            yield entry.title, entry.key, entry.frames
+        return
+    folders = [f for f in (data, *sorted(p for p in data.iterdir() if p.is_dir())) if (f / "raw").is_dir()]
+    for folder in folders:
+        yield folder.name, _key(folder), partial(_of_folder, folder)
+    if not folders and stems and any(p.suffix.casefold() in AUDIO_SUFFIXES for p in data.iterdir()):
+        yield data.name, f"stems\n{_key(data)}", partial(_of_stems, data)
+    elif not folders:
+        yield from _of_dataset(data, notes)
+
+
+def _of_stems(folder: Path) -> SongFrames:
+    stems = identified(replace(load_multitrack(folder), title=folder.name))
+    return frames_behind_console(stems, stems, artist=folder.name)
 
 
 def _key(folder: Path) -> str:
@@ -59,7 +88,7 @@ def _key(folder: Path) -> str:
 
 
 def _of_folder(folder: Path) -> SongFrames:
-    raw = replace(load_multitrack(folder / "raw"), title=folder.name)
+    raw = identified(replace(load_multitrack(folder / "raw"), title=folder.name))
     if (folder / "post").is_dir():
         return frames_behind_console(raw, load_multitrack(folder / "post"), artist=folder.name)
     mixes = sorted(folder.glob("human_mix.*"))
@@ -68,20 +97,20 @@ def _of_folder(folder: Path) -> SongFrames:
     return frames_of_mix(raw, mixes[0], artist=folder.name)
 
 
-def _of_dataset(folder: Path, cache: Path, told: Told, notes: list[str]) -> Iterator[SongFrames]:
+def _of_dataset(folder: Path, notes: list[str]) -> Iterator[tuple[str, str, Callable[[], SongFrames]]]:
     from tonmeister.datasets.base import open_dataset
 
     for song in open_dataset(folder).songs():
         if song.mix is None:
             notes.append(f"{song.title}: left out, it has no finished mix")
             continue
-        try:
-            multitrack, mix = song.multitrack, song.mix.file
-            key = f"{song.dataset} {song.folder} {mix.stat().st_mtime_ns}"
-            yield cached(key, cache, lambda m=multitrack, p=mix, t=song.title: frames_of_mix(m, p, artist=t))
-        except TonmeisterError as error:
-            notes.append(f"{song.title}: left out, {error}")
-        told(song.title)
+        mix = song.mix.file
+        key = f"{song.dataset} {song.folder} {mix.stat().st_mtime_ns}"
+        yield song.title, key, partial(_mixed, song, mix)
+
+
+def _mixed(song: DatasetSong, mix: Path) -> SongFrames:
+    return frames_of_mix(song.multitrack, mix, artist=song.title)
 
 
 def usable(songs: Sequence[SongFrames], notes: Sequence[str]) -> None:
@@ -90,5 +119,5 @@ def usable(songs: Sequence[SongFrames], notes: Sequence[str]) -> None:
         why = f" ({notes[0]})" if notes else ""
         raise BadInputError(
             f"no song with a person's mix was found{why}: give a folder with raw/ and post/, raw/ and human_mix.wav, "
-            "or a dataset with mixes"
+            "a dataset with mixes, or stems with --scramble-faders 6"
         )
