@@ -34,7 +34,9 @@ def tracks_of(estimator: Any, sound: FloatArray, rate: int = RATE, **how: Any) -
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize("channels", [1, 2, 6])
-@pytest.mark.parametrize("estimator", [Fixed(FOREIGN), Halves(), Halves(channels=1)], ids=str)
+@pytest.mark.parametrize(
+    "estimator", [Fixed(FOREIGN), Halves(), Halves(channels=1)], ids=["masks", "waves", "mono"]
+)
 def test_tracks_and_residual_add_up_at_any_rate_and_layout(rate: int, channels: int, estimator: Any) -> None:
     for frames in (1, 300, 20_000):
         sound = noise(channels, frames)
@@ -43,7 +45,9 @@ def test_tracks_and_residual_add_up_at_any_rate_and_layout(rate: int, channels: 
         assert np.abs(made.sum(axis=0, dtype=np.float64) - sound).max() < NULL
 
 
-@pytest.mark.parametrize("estimator", [Fixed(), Smoothed(), Blockwise(), Halves()], ids=str)
+@pytest.mark.parametrize(
+    "estimator", [Fixed(), Smoothed(), Blockwise(), Halves()], ids=["fixed", "smoothed", "blockwise", "waves"]
+)
 @pytest.mark.parametrize("rate", [RATE, 32_000])
 def test_blocks_of_any_size_change_nothing(estimator: Any, rate: int) -> None:
     sound = noise(2, 50_000)
