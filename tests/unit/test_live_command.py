@@ -72,13 +72,16 @@ def test_in_real_time_in_a_process_of_its_own(
 ) -> None:
     folder = tmp_path / "gig"
     words = ["live", str(song), "--simulate", "--real-time", "--plan", str(plan), "--record", str(folder)]
-    assert run([*words, "--block", "1024", "--json"]) == 0
+    assert run([*words, "--block", "1024", "--json", "--trim", "Bass-=5@0.2"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["blocks"] >= SECONDS * 44100 / 1024
     mix = samples(folder / "mix.wav")
     assert mix.shape[1] >= SECONDS * 44100
     again = render(load_multitrack(folder / "inputs"), load_plan(folder / "plan.json")).samples
     assert np.array_equal(again[:, : mix.shape[1]], mix)
+    assert '"strip": "Bass", "control": "fader_db", "value":' in (folder / "operations.jsonl").read_text(
+        "utf-8"
+    )
 
 
 def test_files_may_be_named_one_by_one(

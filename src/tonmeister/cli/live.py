@@ -298,9 +298,9 @@ def _live(inputs: Sequence[str], screen: Screen, asked: Mapping[str, Any]) -> No
             recorder = stack.enter_context(Recorder(show, asked["record"], latency_frames=late))
         desk = stack.enter_context(
             Desk(show, device, mixer, follower=follower, guard=asked["guard"], recorder=recorder,
-                 told=_teller(screen, notes), engine=asked["engine"] or "")
+                 told=_teller(screen, notes), engine=asked["engine"] or "", act=hands)
         )  # fmt: skip
-        interrupted = _attend(desk, screen, hands)
+        interrupted = _attend(desk, screen)
         desk.finish()
         played = desk.gauges.position > 0
         if played:
@@ -355,15 +355,13 @@ def _pair(text: str) -> tuple[int, int]:
     return int(left), int(right)
 
 
-def _attend(desk: Any, screen: Screen, hands: TimedHands | None) -> bool:
+def _attend(desk: Any, screen: Screen) -> bool:
     """Run the desk to its end, with meters and keys on a terminal; True when it was interrupted."""
     interrupted = False
     with ExitStack() as stack:
         watch = stack.enter_context(_watched(desk, screen))
         while desk.runs:
             try:
-                if hands is not None:
-                    hands(desk.controller)
                 desk.step()
                 watch()
             except KeyboardInterrupt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from multiprocessing import shared_memory
 from typing import Any, Final
@@ -27,7 +27,10 @@ _PATIENCE_S: Final = 5.0
 
 
 class Desk:
-    """A running performance; use it in a ``with`` statement and call `step` again and again while it `runs`."""
+    """A running performance; use it in a ``with`` statement and call `step` again and again while it `runs`.
+
+    `act` is called before each hop that is heard, for a hand that is written down.
+    """
 
     def __init__(
         self,
@@ -41,10 +44,12 @@ class Desk:
         told: Told | None = None,
         engine: str = "",
         clock: Clock | None = None,
+        act: Callable[[Controller], None] | None = None,
     ) -> None:
         self.show, self._device = show, device
         self._told: Told = told or (lambda text: None)
         self._clock = clock or WallClock()
+        self._act = act
         self._recorder = recorder
         self._engine, self._last_words = engine, ""
         self._memory = shared_memory.SharedMemory(create=True, size=show.link_bytes)
@@ -108,6 +113,8 @@ class Desk:
             block = tape.read(hop)
             if self._recorder is not None:
                 self._recorder.write(block)
+            if self._act is not None:
+                self._act(self.controller)
             self.controller.hear(block)
             self._tracks.update(self._link.journal)
         self.controller.listen()

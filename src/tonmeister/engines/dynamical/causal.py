@@ -211,7 +211,7 @@ class DynamicalMixer:
             f"The {group} should stand {place_db:+.1f} dB around the level set, after what was heard so far"
         )
         offset_db = float(step.offset_db[k])
-        text += f" and {offset_db:+.1f} dB learned from your hand." if abs(offset_db) >= 0.1 else "."
+        text += f", of which {offset_db:+.1f} dB learned from your hand." if abs(offset_db) >= 0.1 else "."
         reason = Reason(text, SOURCE, f"dynamical.ride.{group}", f"sd {step.deviation_db[k]:.1f} dB")
         for name in names:
             level_db = PARAMETERS["gain_db"].clip(self._base_db[name] + place_db)

@@ -235,4 +235,4 @@ _OF_WHAT: Final = {
 
 def _in_words(column: str) -> str:
     group, kind, feature = column.split(":")
-    return _OF_WHAT[kind].format(f=feature, g=group)
+    return _OF_WHAT[kind].format(f=feature.replace("cepstrum", "spectral shape "), g=group)
