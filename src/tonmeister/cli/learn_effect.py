@@ -97,7 +97,7 @@ def _learner(
 
         return partial(learn_waveshaper, oversampling=oversampling)
     from tonmeister.training.effects.learning import NetworkOptions, learn_network
-    from tonmeister.training.effects.torch_library import torch_module
+    from tonmeister.training.torch_library import torch_module
 
     torch_module()
     chosen = NetworkOptions(network, minutes=minutes, oversampling=oversampling, faithful=faithful)

@@ -58,7 +58,7 @@ def command(
     from tonmeister.cli.learn_effect import effect_table
     from tonmeister.cli.screen import Screen
     from tonmeister.errors import BadInputError
-    from tonmeister.training.effects.torch_library import torch_module
+    from tonmeister.training.torch_library import torch_module
 
     screen = Screen.of(settings)
     if (device is None) == (data is None) or (data is None) != (effect_name is None):

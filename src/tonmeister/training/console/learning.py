@@ -24,7 +24,7 @@ from tonmeister.engines.predict.outputs import CONTROLS, EQ, WANTED, eq_basis_db
 from tonmeister.training.console.network import build_network
 from tonmeister.training.console.songs import TARGETS, ConsoleSong, mixed_again
 from tonmeister.training.console.spoiling import draw_tone
-from tonmeister.training.identifier.network import torch_module
+from tonmeister.training.torch_library import torch_module
 from tonmeister.units import DoubleArray
 
 __all__ = ["Example", "Learned", "LearningOptions", "control_targets", "example", "learn", "spread_stretch"]

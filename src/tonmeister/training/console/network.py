@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonmeister.engines.predict.outputs import CONTROLS, WANTED
-from tonmeister.training.identifier.network import torch_module
+from tonmeister.training.torch_library import torch_module
 
 __all__ = ["HEADS", "LAYERS", "WIDTH", "build_network", "onnx_bytes", "weights_of"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tonmeister.dsp import saaf
 from tonmeister.dsp.cafx import BEHIND, CHANNELS, ENVELOPE_TAPS, FRAME, POOL, POOLED, TAPS
-from tonmeister.training.effects.torch_library import torch_module
+from tonmeister.training.torch_library import torch_module
 
 __all__ = ["CafxStages", "build_cafx"]
 

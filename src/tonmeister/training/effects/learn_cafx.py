@@ -18,7 +18,7 @@ from tonmeister.learned_effects.fit import Progress
 from tonmeister.learned_effects.learn import Course
 from tonmeister.training.effects.cafx import build_cafx
 from tonmeister.training.effects.learning import Best, Budget, NetworkOptions, Sounds
-from tonmeister.training.effects.torch_library import best_device, torch_module
+from tonmeister.training.torch_library import best_device, torch_module
 from tonmeister.units import DoubleArray
 
 __all__ = ["best_curve", "pretrain", "train_cafx"]

@@ -11,7 +11,7 @@ from tonmeister.learned_effects.fit import Progress
 from tonmeister.learned_effects.learn import Course
 from tonmeister.training.effects.learning import Best, Budget, NetworkOptions, Sounds
 from tonmeister.training.effects.lstm import build_lstm, lstm_loss
-from tonmeister.training.effects.torch_library import best_device, torch_module
+from tonmeister.training.torch_library import best_device, torch_module
 
 __all__ = ["train_lstm"]
 

@@ -106,7 +106,7 @@ def learn_network(lesson: Lesson, options: NetworkOptions, progress: Progress | 
     """An `lstm` or a `cafx` with its twin; an interrupt keeps the best so far. Needs the extra ``train``."""
     from tonmeister.training.effects.learn_cafx import train_cafx
     from tonmeister.training.effects.learn_lstm import train_lstm
-    from tonmeister.training.effects.torch_library import torch_module
+    from tonmeister.training.torch_library import torch_module
 
     torch_module()
     trainers: dict[str, Callable[..., tuple[Network, Course]]] = {"lstm": train_lstm, "cafx": train_cafx}

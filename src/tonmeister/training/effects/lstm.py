@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tonmeister.training.effects.torch_library import torch_module
+from tonmeister.training.torch_library import torch_module
 
 __all__ = ["UNITS", "build_lstm", "lstm_loss"]
 

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from tonmeister.training.identifier.network import build_network, torch_module
+from tonmeister.training.identifier.network import build_network
 from tonmeister.training.identifier.pictures import NO_ROLE, Pictures
 from tonmeister.training.identifier.taught import CLASSES, UNKNOWN
+from tonmeister.training.torch_library import torch_module
 from tonmeister.vocabulary import ROLES, family
 
 __all__ = ["LearningOptions", "learn"]

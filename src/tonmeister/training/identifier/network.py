@@ -13,24 +13,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tonmeister.errors import MissingExtraError
 from tonmeister.identification.log_mel import BANDS, PATCH_STEPS
+from tonmeister.training.torch_library import torch_module
 
-__all__ = ["CHANNELS", "build_network", "folded_weights", "onnx_bytes", "torch_module"]
+__all__ = ["CHANNELS", "build_network", "folded_weights", "onnx_bytes"]
 
 CHANNELS: Final = (16, 32, 64, 96, 128)
 _FIRST_WIDTH: Final = 5
 _OPSET: Final = 17
 _IR_VERSION: Final = 8
-
-
-def torch_module() -> Any:
-    """The library that trains; raises `MissingExtraError` without the extra ``train``."""
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtraError("training", extra="train") from None
-    return torch
 
 
 def build_network(classes: int, roles: int) -> Any:

@@ -10,7 +10,8 @@ import numpy as np
 
 from tonmeister.separation.jazz import ALPHA
 from tonmeister.training.jazz.frames import SoloFrames
-from tonmeister.training.jazz.networks import build_solo, centered, torch_module
+from tonmeister.training.jazz.networks import build_solo, centered
+from tonmeister.training.torch_library import torch_module
 
 __all__ = ["LearningOptions", "Told", "learn_solo", "moved", "scheduled"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonmeister.engines.jazz.placement import ANGLES_DEG, CLASSES, GAINS
-from tonmeister.errors import MissingExtraError
+from tonmeister.training.torch_library import torch_module
 
 __all__ = [
     "build_pan",
@@ -24,7 +24,6 @@ __all__ = [
     "pan_onnx",
     "published_order",
     "solo_onnx",
-    "torch_module",
 ]
 
 PAPER_BINS: Final = 2049
@@ -34,15 +33,6 @@ _CENTER, _SCALE = 5.0, 0.4
 """Features run from -10 to 0: (x + 5) 0.4 is of unit size."""
 _OPSET: Final = 17
 _IR_VERSION: Final = 8
-
-
-def torch_module() -> Any:
-    """The library that trains; raises `MissingExtraError` without the extra ``train``."""
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtraError("training", extra="train") from None
-    return torch
 
 
 def highway_count(width: int, layers: int) -> int:

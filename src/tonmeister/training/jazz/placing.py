@@ -19,7 +19,8 @@ from tonmeister.separation.jazz import ALPHA, CONTEXT
 from tonmeister.separation.masks import wiener_mask
 from tonmeister.training.jazz.frames import SoloFrames
 from tonmeister.training.jazz.learning import LearningOptions, Told, moved, scheduled
-from tonmeister.training.jazz.networks import build_pan, centered, torch_module
+from tonmeister.training.jazz.networks import build_pan, centered
+from tonmeister.training.torch_library import torch_module
 from tonmeister.units import DoubleArray, db_to_power
 
 __all__ = ["PanFrames", "learn_pan", "pan_frames", "sharpness"]

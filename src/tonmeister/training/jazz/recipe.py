@@ -25,9 +25,10 @@ from tonmeister.training.jazz.figures import pan_figures, solo_figures
 from tonmeister.training.jazz.frames import SoloFrames
 from tonmeister.training.jazz.learning import LearningOptions, learn_solo
 from tonmeister.training.jazz.material import piece_seeds, training_frames
-from tonmeister.training.jazz.networks import pan_onnx, solo_onnx, torch_module
+from tonmeister.training.jazz.networks import pan_onnx, solo_onnx
 from tonmeister.training.jazz.pieces import HELD_OUT, RATE_HZ, SOLOISTS, PieceOptions
 from tonmeister.training.jazz.placing import learn_pan, pan_frames, sharpness
+from tonmeister.training.torch_library import torch_module
 
 __all__ = ["JazzRecipe", "train_pan", "train_solo"]
 

@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from tonmeister.training.separation.losses import loss_of
-from tonmeister.training.separation.modules import build, torch_module
+from tonmeister.training.separation.modules import build
 from tonmeister.training.separation.patches import Patches
 from tonmeister.training.separation.presets import Learning, Preset
+from tonmeister.training.torch_library import torch_module
 
 __all__ = ["Learned", "learn"]
 

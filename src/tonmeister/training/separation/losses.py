@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from tonmeister.training.separation.modules import torch_module
 from tonmeister.training.separation.patches import Batch
 from tonmeister.training.separation.presets import TARGETS, Preset
 from tonmeister.training.separation.stems import STEMS
+from tonmeister.training.torch_library import torch_module
 from tonmeister.units import FloatArray
 
 __all__ = ["GAMMA", "Loss", "loss_of", "voice_share"]

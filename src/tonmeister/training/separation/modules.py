@@ -11,8 +11,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tonmeister.errors import MissingExtraError
 from tonmeister.training.separation.networks import Convolution, Dense, Layer, Layers
+from tonmeister.training.torch_library import torch_module
 from tonmeister.units import FloatArray
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "computed",
     "onnx_bytes",
     "rounded",
-    "torch_module",
 ]
 
 Weights = Mapping[str, NDArray[Any]]
@@ -34,15 +33,6 @@ INPUT: Final = "input"
 OUTPUT: Final = "output"
 _OPSET: Final = 17
 _IR_VERSION: Final = 8
-
-
-def torch_module() -> Any:
-    """The library that trains; raises `MissingExtraError` without the extra ``train``."""
-    try:
-        import torch
-    except ImportError:
-        raise MissingExtraError("training", extra="train") from None
-    return torch
 
 
 def build(layers: Layers, *, wide: bool = False) -> Any:

@@ -23,7 +23,6 @@ from tonmeister.effects.stem_model import FRAME, KIND, PORTS
 from tonmeister.effects.stem_network import StemNetwork
 from tonmeister.model_files.card import ModelCard
 from tonmeister.model_files.store import save_model
-from tonmeister.training.identifier.network import torch_module
 from tonmeister.training.stems.networks import build_faithful, dense_layers, onnx_network, parameter_count
 from tonmeister.training.stems.pairs import LOUDNESS_LUFS, StemPair
 from tonmeister.training.stems.raw import RATE
@@ -38,6 +37,7 @@ from tonmeister.training.stems.recipe import (
 )
 from tonmeister.training.stems.scoring import group_curve_db, score_pairs, summary
 from tonmeister.training.stems.spectra import magnitudes
+from tonmeister.training.torch_library import torch_module
 from tonmeister.units import FloatArray
 
 __all__ = ["ratio_mask", "rows", "train_faithful", "train_stages"]

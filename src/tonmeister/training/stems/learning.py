@@ -20,9 +20,9 @@ import numpy as np
 
 from tonmeister.effects.stem_model import AROUND, BAND_HOP, MOST_DB, heard_as, smoothing
 from tonmeister.errors import BadInputError
-from tonmeister.training.identifier.network import torch_module
 from tonmeister.training.stems.networks import build_improved
 from tonmeister.training.stems.raw import RATE
+from tonmeister.training.torch_library import torch_module
 from tonmeister.units import FloatArray
 
 __all__ = ["BandClip", "LearnedBands", "LearningOptions", "learn_bands", "windows"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tonmeister.dsp.erb_bands import BANDS
 from tonmeister.effects.stem_model import AROUND, FRAME, MOST_DB, PORTS
-from tonmeister.training.identifier.network import torch_module
+from tonmeister.training.torch_library import torch_module
 
 __all__ = ["DROPOUT", "build_faithful", "build_improved", "dense_layers", "onnx_network", "parameter_count"]
 

@@ -1,4 +1,4 @@
-"""The one door to torch for learned effects."""
+"""The one door to torch for everything that is trained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def torch_module() -> Any:
     try:
         import torch
     except ImportError:
-        raise MissingExtraError("training this network", extra="train") from None
+        raise MissingExtraError("training", extra="train") from None
     return torch
 
 
