@@ -93,17 +93,31 @@ def bands(frame: FloatArray, weights: Weights) -> FloatArray:
 def envelopes(residual: FloatArray, net: Cafx) -> FloatArray:
     """Each band's own 128 taps over its absolute value, before the softplus: (128, 1024)."""
     before = (ENVELOPE_TAPS - 1) // 2
-    spectra = np.fft.rfft(np.abs(residual.T), _FFT) * net.response
-    found = np.fft.irfft(spectra, _FFT)
-    slow = np.concatenate([found[:, _FFT - before :], found[:, : FRAME - before]], axis=1)
+    levels = np.zeros((CHANNELS, _FFT), np.float32)
+    np.abs(residual.T, out=levels[:, before : before + FRAME])
+    spectra = np.fft.rfft(levels)
+    spectra *= net.response
+    slow = np.fft.irfft(spectra, _FFT)[:, :FRAME]
     return np.asarray(slow + net.weights["envelope_bias"][:, None], np.float32)
 
 
 def pool(slow: FloatArray) -> tuple[FloatArray, Places]:
     """Z (128, 64), softplus of the greatest of 16, and its place; the first of equals. Softplus only grows."""
-    cells = slow.reshape(CHANNELS, POOLED, POOL)
-    at = cells.argmax(axis=2)
-    return softplus(np.take_along_axis(cells, at[..., None], 2)[..., 0]), at
+    greatest, at = np.empty((CHANNELS, POOLED), np.float32), np.empty((CHANNELS, POOLED), np.intp)
+    _greatest(slow, greatest, at)
+    return softplus(greatest), at
+
+
+@kernel
+def _greatest(slow: FloatArray, greatest: FloatArray, at: Places) -> None:
+    for c in range(greatest.shape[0]):
+        for cell in range(greatest.shape[1]):
+            most, place = slow[c, cell * POOL], 0
+            for n in range(1, POOL):
+                value = slow[c, cell * POOL + n]
+                if value > most:
+                    most, place = value, n
+            greatest[c, cell], at[c, cell] = most, place
 
 
 def latent(pooled: FloatArray, weights: Weights) -> FloatArray:
@@ -140,7 +154,13 @@ def synthesis(bent: FloatArray, bank: FloatArray) -> FloatArray:
 
 def softplus(x: FloatArray) -> FloatArray:
     """log(1 + exp(-|x|)) + max(x, 0)."""
-    return np.asarray(np.log(1.0 + np.exp(-np.abs(x))) + np.maximum(x, 0.0))
+    rest = np.abs(x)
+    np.negative(rest, out=rest)
+    np.exp(rest, out=rest)
+    rest += 1.0
+    np.log(rest, out=rest)
+    rest += np.maximum(x, 0.0)
+    return rest
 
 
 @kernel
