@@ -12,13 +12,15 @@ from makers import multitrack, plan_for
 from tonmeister.analysis import analyze, measure
 from tonmeister.audio import Audio
 from tonmeister.cli import run
-from tonmeister.decisions import AddInsert, Decision, Lock, SetGain, SetPan
+from tonmeister.decisions import AddInsert, Decision, Lock, Reason, SetGain, SetPan
 from tonmeister.dsp.loudness import loudness_range_lu
 from tonmeister.effects.compressor import Compressor
 from tonmeister.effects.equalizer import EqSection, Equalizer
+from tonmeister.effects.width import Width
 from tonmeister.errors import BadInputError
 from tonmeister.matching import match
-from tonmeister.matching.desk import BY
+from tonmeister.matching.desk import BY, Desk
+from tonmeister.matching.excerpt import Excerpt, mid_side_powers
 from tonmeister.matching.matcher import Matched
 from tonmeister.matching.numbers import number, pair
 from tonmeister.multitrack import Multitrack
@@ -176,6 +178,37 @@ def test_a_steadier_reference_is_answered_by_a_compressor(tmp_path: Path) -> Non
         for p in (plan_for(loud, []), found.plan)
     ]
     assert ranges[1] < ranges[0] - 0.4
+
+
+def test_moves_that_change_little_are_taken_back_and_those_that_matter_stay() -> None:
+    made = song()
+    goal = render(made, plan_for(made, console(GAINS_DB, PANS))).samples
+    excerpt = Excerpt(made, 0, goal.shape[1])
+    start = plan_for(made, [*console(GAINS_DB, PANS), SetGain("Keys", -30.0, by="engine")])
+    desk = Desk(start, excerpt, mid_side_powers(goal, RATE), lambda mix: float(np.abs(mix - goal).sum()))
+    why = Reason("test")
+    idle = [AddInsert("master", Width(1.0), by=BY, reason=why), SetPan("Bass", 0.0, by=BY, reason=why)]
+    desk.try_moves("all", [SetGain("Keys", -11.0, by=BY, reason=why), *idle])
+    reached = desk.distance
+    gone = desk.prune()
+    assert {d.target for d, _ in gone} == {d.target for d in idle}
+    assert desk.plan["Keys"].gain_db == -11.0
+    assert desk.plan["master"].inserts == ()
+    assert desk.distance <= (1.0 + number("prune.tolerance")) * reached
+    assert desk.stages[-1].moves == 2
+    assert desk.prune() == []
+
+
+def test_all_that_is_taken_back_together_costs_a_hundredth(dark_mix: Path) -> None:
+    made, features = song(), analyze(song())
+    plain, pruned = (
+        match(made, features, plan_for(made, EVEN), dark_mix, prune=prune) for prune in (False, True)
+    )
+    assert pruned.after <= (1.0 + number("prune.tolerance")) * plain.after
+    by = [sum(d.by == BY for d in found.plan.decisions) for found in (plain, pruned)]
+    told = [n for n in pruned.plan.notes if "was taken back" in n]
+    assert by[0] - by[1] == len(told)
+    assert not any("was taken back" in n for n in plain.plan.notes)
 
 
 def test_the_predicted_loudness_range_is_that_of_the_meter() -> None:

@@ -37,6 +37,8 @@ class Wishes:
     """Whether file names alone say what the tracks are."""
     reference: Path | None = None
     """A finished mix to come close to."""
+    prune: bool = True
+    """Whether moves that bring it no closer are taken back."""
 
     @property
     def decides(self) -> bool:
@@ -55,6 +57,7 @@ def wishes(
     plan: Path | None = None,
     names_only: bool = False,
     reference: Path | None = None,
+    prune: bool = True,
 ) -> Wishes:
     """Read the texts of the options; raises `BadInputError` for what cannot be meant."""
     from tonmeister.plan_file import load_plan
@@ -63,7 +66,9 @@ def wishes(
     read, made = parse_options(options), parse_moves(moves)
     if reference is not None and not reference.is_file():
         raise BadInputError(f"{reference}: no such file: give the reference mix")
-    wanted = Wishes(engine, read, made, locks, target_of(target, base), seed, base, names_only, reference)
+    wanted = Wishes(
+        engine, read, made, locks, target_of(target, base), seed, base, names_only, reference, prune
+    )
     if wanted.decides:
         check_engine(engine, read, seed)
     elif options:
@@ -139,7 +144,9 @@ def plan_for(
         from tonmeister.matching import match
 
         assert features is not None
-        found = match(multitrack, features, plan, wanted.reference, threads=threads, progress=bars)
+        found = match(
+            multitrack, features, plan, wanted.reference, prune=wanted.prune, threads=threads, progress=bars
+        )
         plan = apply_moves(found.plan, after)
     return plan, features, multitrack
 

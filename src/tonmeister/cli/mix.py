@@ -50,6 +50,8 @@ __all__ = ["command", "default_output", "plan_path_for"]
     "--reference", type=click.Path(path_type=Path), metavar="REF.wav",
     help="Move the plan towards this finished mix, of these tracks or of another song.",
 )  # fmt: skip
+@click.option("--prune/--no-prune", default=True, show_default=True,
+              help="With --reference: take back moves without which the mix is as close to it.")  # fmt: skip
 @given.target_option
 @click.option("--stems", type=click.Path(path_type=Path), metavar="DIR", help="Write stems there too.")
 @given.layouts
@@ -80,7 +82,7 @@ def command(folder: Path, settings: dict[str, Any], dry_run: bool, recursive: bo
     wanted = wishes(
         engine=asked["engine"], options=asked["options"], moves=asked["moves"], locks=asked["locks"],
         target=asked["target"], seed=asked["seed"], plan=asked["plan"],
-        names_only=asked["names_only"], reference=asked["reference"],
+        names_only=asked["names_only"], reference=asked["reference"], prune=asked["prune"],
     )  # fmt: skip
     screen = Screen.of(settings)
     multitrack = load_multitrack(folder, recursive=recursive)

@@ -28,14 +28,16 @@ def match(
     plan: MixPlan,
     reference: Path,
     *,
+    prune: bool = True,
     threads: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Matched:
     """Move `plan` towards `reference`; a person's decisions and locks stand.
 
-    Deterministic. Raises `BadInputError` for a reference that is silent, too short, not finite, one of the tracks, or
+    With `prune` moves without which the mix is as close to another song are taken back. Deterministic. Raises
+    `BadInputError` for a reference that is silent, too short, not finite, one of the tracks, or
     no mono or stereo sound.
     """
     from tonmeister.matching.matcher import match_plan
 
-    return match_plan(multitrack, features, plan, reference, threads=threads, progress=progress)
+    return match_plan(multitrack, features, plan, reference, prune=prune, threads=threads, progress=progress)

@@ -56,6 +56,31 @@ class Desk:
             self.plan, self.heard, self.distance = plan, heard, distance
         return kept
 
+    def prune(self, told: Callable[[float], None] = lambda done: None) -> list[tuple[Decision, float]]:
+        """Take back moves without which the mix is as close, and say what each costs the distance by itself.
+
+        Those that cost least go first, as long as all together cost no more than `prune.tolerance` of it.
+        """
+        moves = [e.decision for e in self.plan.log if e.decision.by == BY and not e.overruled]
+        most, before, costs = self.distance * (1.0 + number("prune.tolerance")), self.distance, []
+        for number_of, move in enumerate(moves, 1):
+            costs.append(self._distance(self._excerpt.mix(_without(self.plan, move))))
+            told(number_of / len(moves))
+        gone = []
+        for index in np.argsort(costs, kind="stable").tolist():
+            plan = _without(self.plan, moves[index])
+            distance = self._distance(self._excerpt.mix(plan)) if costs[index] <= most else np.inf
+            if distance > most:
+                break
+            self.plan, self.distance = plan, distance
+            gone.append((moves[index], costs[index]))
+        if gone:
+            self.heard = self._excerpt.render(self.plan)
+            self.stages.append(
+                Stage("moves that change little taken back", len(gone), before, self.distance, True)
+            )
+        return gone
+
     def render(self, plan: MixPlan) -> Heard:
         """Another plan's excerpt."""
         return self._excerpt.render(plan)
@@ -70,6 +95,11 @@ class Desk:
             if decision.by == USER and decision.target == target:
                 return False
         return True
+
+
+def _without(plan: MixPlan, move: Decision) -> MixPlan:
+    last = max(i for i, decision in enumerate(plan.decisions) if decision == move)
+    return plan.without(last)
 
 
 def reason(text: str, rule: str, evidence: str, confidence: float) -> Reason:

@@ -16,7 +16,7 @@ from tonmeister.dsp.spectrum import THIRD_OCTAVE
 from tonmeister.matching.numbers import number
 from tonmeister.multitrack import Multitrack, Track
 from tonmeister.plan import MixPlan
-from tonmeister.render import render_blocks
+from tonmeister.render import Sink, render_blocks
 from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["Excerpt", "Heard", "loudest_start", "mid_side_powers"]
@@ -73,10 +73,13 @@ class Excerpt:
             if name in meters:
                 meters[name].update(block)
 
-        blocks = list(render_blocks(self._song, plan, threads=self._threads, taps=tap))
-        mix = np.concatenate(blocks, axis=1)
+        mix = self.mix(plan, taps=tap)
         powers = {name: meter.powers() for name, meter in meters.items()}
         return Heard(mix, powers, mid_side_powers(mix, self._song.sample_rate))
+
+    def mix(self, plan: MixPlan, *, taps: Sink | None = None) -> FloatArray:
+        """Behind the master alone; (2, frames)."""
+        return np.concatenate(list(render_blocks(self._song, plan, threads=self._threads, taps=taps)), axis=1)
 
 
 def _part(track: Track, sample_rate: int, start: int, frames: int) -> Track:

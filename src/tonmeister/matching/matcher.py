@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tonmeister.audio import Audio
+from tonmeister.decisions import Decision
 from tonmeister.errors import BadInputError
 from tonmeister.evaluation.diff_mst import feature_distance
 from tonmeister.evaluation.spectral_losses import sum_difference
@@ -66,6 +67,7 @@ def match_plan(
     plan: MixPlan,
     reference: Path,
     *,
+    prune: bool = True,
     threads: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Matched:
@@ -81,7 +83,9 @@ def match_plan(
     desk = Desk(plan, excerpt, target, distance)
     before, plain = desk.distance, distance(excerpt.plain_sum())
     notes: list[str] = []
-    _stages(desk, multitrack, features, known, found, notes, lambda done: told("match", 0.4 + 0.6 * done))
+    _stages(
+        desk, multitrack, features, known, found, notes, lambda done: told("match", 0.4 + 0.6 * done), prune=prune
+    )  # fmt: skip
     result = Matched(
         desk.plan, known.name, found is not None, _WORDS[found is not None], plain, before, desk.distance,
         tuple(desk.stages),
@@ -174,8 +178,14 @@ def _stages(
     found: Unmixed | None,
     notes: list[str],
     told: Callable[[float], None],
+    *,
+    prune: bool,
 ) -> None:
-    """Levels and places, tone track by track, tone of the mix, width, dynamics; each stays if it pays."""
+    """Levels and places, tone track by track, tone of the mix, width, dynamics; each stays if it pays.
+
+    Towards another song single moves that do not pay are taken back; what unmixing found in a mix of these tracks is
+    measured on all of the song, and stands.
+    """
     roles = {track.name: track.role for track in multitrack.tracks}
     if found is not None:
         match_levels(desk, found)
@@ -186,14 +196,21 @@ def _stages(
         desk.try_moves("tone of tracks", list(track_tone_moves(desk, roles)))
     told(0.5)
     desk.try_moves("tone of the mix", list(master_tone_moves(desk)))
-    told(0.65)
+    told(0.6)
     desk.try_moves("width", list(width_moves(desk, reference)))
-    told(0.8)
+    told(0.65)
     if found is None:
+        reached = desk.distance
+        taken = desk.prune(lambda done: told(0.65 + 0.3 * done)) if prune else []
+        notes += [_taken_back(move, reached, cost) for move, cost in taken]
         desk.try_moves("dynamics", list(dynamics_moves(desk, features, reference, notes)), worth=_NO_WORSE)
     if reference.mono:
         notes.append(f"match: {reference.name} is mono: the width stays as it is")
     told(1.0)
+
+
+def _taken_back(move: Decision, reached: float, alone: float) -> str:
+    return f"match: {move.strip}.{move.target} was taken back: without it the distance is {alone:.4f}, with it {reached:.4f}"
 
 
 def _said(found: Matched) -> list[str]:
