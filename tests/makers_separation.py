@@ -17,6 +17,7 @@ from tonmeister.training.separation.networks import (
     Layers,
     deep_karaoke,
     fully_convolutional,
+    mask_combiner,
     mask_network,
     web_remix,
 )
@@ -40,7 +41,7 @@ def tiny_preset(network: str) -> Preset:
 
 
 def _frames(network: str) -> int:
-    return {"deep-remix": 6, "web-remix": 1, "ensemble": 3, "fcn": 9}[network]
+    return {"deep-remix": 6, "web-remix": 1, "ensemble": 3, "ensemble-combiner": 9, "fcn": 9}[network]
 
 
 def _branches(network: str) -> tuple[Layers, ...]:
@@ -50,6 +51,8 @@ def _branches(network: str) -> tuple[Layers, ...]:
         return (web_remix(LONG.bins),) * 3
     if network == "ensemble":
         return (mask_network(3 * BANDS, len(STEMS) * BANDS, 8),) * 4
+    if network == "ensemble-combiner":
+        return (mask_combiner(7, 4, len(STEMS), BANDS, 8),)
     return (fully_convolutional(((2, 3, 3), (1, 5, 5))),)
 
 
@@ -65,8 +68,13 @@ def random_weights(branches: tuple[Layers, ...], seed: int = 0) -> dict[str, Flo
 
 
 def tiny_network(network: str, folder: Path) -> NetworkModel:
-    """A model file with random weights, opened."""
+    """A model file with random weights, opened; an ensemble beside what combines it."""
     preset = tiny_preset(network)
+    if network == "ensemble-combiner":
+        ensemble = folder / "ensemble.onnx"
+        base = open_network(ensemble) if ensemble.exists() else tiny_network("ensemble", folder)
+        named = {"ensemble": "ensemble", "ensemble_sha256": base.model.card.sha256}
+        preset = dataclasses.replace(preset, settings=named)
     bands = preset.front_end.bands
     scaling = Scaling(preset.feature, np.full(bands, -6, np.float32), np.full(bands, 2, np.float32))
     calibration = {"slope": 1.3, "offset": -0.2} if network == "deep-remix" else None

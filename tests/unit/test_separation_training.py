@@ -17,10 +17,11 @@ pytest.importorskip("torch", reason="the extra train is not installed")
 import soundfile
 import torch
 
-from makers_separation import BANDS, tiny_preset
+from makers_separation import BANDS, tiny_network, tiny_preset
 from tonmeister.cli import run
 from tonmeister.errors import BadInputError
 from tonmeister.separation.front_end import FrontEnd
+from tonmeister.separation.mask_ensemble import MaskEnsemble
 from tonmeister.training.separation.calibration import calibrate, reliability_error
 from tonmeister.training.separation.figures import references, separation_figures
 from tonmeister.training.separation.learning import learn
@@ -186,6 +187,22 @@ def test_the_four_costs_are_the_formulas() -> None:
     assert got == pytest.approx(wanted, rel=1e-4)
 
 
+def test_a_combiner_is_taught_the_signal(tmp_path: Path) -> None:
+    """The squared error of the corrected masks of the tiny ensemble, each source against its own magnitude."""
+    rng = np.random.default_rng(5)
+    chosen, ensemble = tiny_preset("ensemble-combiner"), MaskEnsemble(tiny_network("ensemble", tmp_path))
+    values = rng.random((4, 2, 1, BANDS)).astype(np.float32)
+    features = rng.standard_normal((2, chosen.frames, BANDS)).astype(np.float32)
+    batch = Batch(features, values.sum(0), values)
+    got = float(loss_of(chosen, ensemble)([Fixed(np.full(BANDS, 0.7, np.float32))], batch))
+    mean = ensemble.kinds(features)[:, 3].mean(1)
+    masks = 1 / (1 + np.exp(-(np.log(mean / (1 - mean)) + 0.7)))
+    wanted = np.mean([
+        (masks[:, i] * np.sqrt(batch.mixture[:, 0]) - np.sqrt(values[i, :, 0])) ** 2 for i in range(4)
+    ])  # fmt: skip
+    assert got == pytest.approx(wanted, rel=1e-4)
+
+
 def test_the_paper_s_cost_is_half_the_squared_error_of_the_ideal_binary_mask() -> None:
     values = np.random.default_rng(1).random((4, 6, 2, 3)).astype(np.float32)
     batch, mask = batch_of(values), np.full(6, 0.3, np.float32)
@@ -202,7 +219,7 @@ def test_the_voice_has_no_share_in_silence() -> None:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_every_network_learns(network: str, heard: Heard) -> None:
+def test_every_network_learns(network: str, heard: Heard, tmp_path: Path) -> None:
     """The cost falls within a few sweeps, also on what is held out; the same seed gives the same network."""
     chosen = tiny_preset(network)
     if network == "web-remix":
@@ -210,19 +227,20 @@ def test_every_network_learns(network: str, heard: Heard) -> None:
         heard = hear([chosen.front_end], mixtures(examples, 1, 6, seconds=2.0))[0]
     learning = dataclasses.replace(chosen.learning, sweeps=3, patches=300, batch=50, rate=1e-2)
     chosen = dataclasses.replace(chosen, learning=learning)
-    scaling = Scaling.of(heard, chosen.feature)
-    patches = Patches(heard, chosen.frames, scaling, chosen.front_end.centers, middle=network == "ensemble")
-    learned = learn(chosen, patches, patches, 1)
+    scaling, middle = Scaling.of(heard, chosen.feature), network.startswith("ensemble")
+    patches = Patches(heard, chosen.frames, scaling, chosen.front_end.centers, middle)
+    ensemble = MaskEnsemble(tiny_network("ensemble", tmp_path)) if network == "ensemble-combiner" else None
+    learned = learn(chosen, patches, patches, 1, ensemble=ensemble)
     assert learned.losses[-1][0] < 0.97 * learned.losses[0][0]
     assert min(h for _, h in learned.losses) == pytest.approx(
-        _loss(chosen, learned.modules, patches), rel=1e-5
+        _loss(chosen, learned.modules, patches, ensemble), rel=1e-5
     )
     if network == "deep-remix":
         assert learn(chosen, patches, patches, 1).losses == learned.losses
 
 
-def _loss(chosen: Any, modules: list[Any], patches: Patches) -> float:
-    loss = loss_of(chosen)
+def _loss(chosen: Any, modules: list[Any], patches: Patches, ensemble: MaskEnsemble | None) -> float:
+    loss = loss_of(chosen, ensemble)
     with torch.no_grad():
         return float(np.mean([float(loss(modules, b)) for b in patches.evenly(1000, chosen.learning.batch)]))
 
@@ -312,6 +330,14 @@ def test_a_model_is_made_described_and_used(tmp_path: Path, capsys: pytest.Captu
     [
         ({"preset": preset("deep-remix", "paper")}, "841.*million weights|840.5 million weights"),
         ({"seed": EVALUATION_SEED}, "are for evaluation"),
+        (
+            {"preset": preset("ensemble-combiner", "small"), "ensemble": "deep-remix"},
+            "give an ensemble of the preset",
+        ),
+        (
+            {"preset": preset("ensemble-combiner", "small"), "seed": 1, "sources": SongSources(songs=2)},
+            "seed=1: the ensemble learned from these songs",
+        ),
     ],
 )
 def test_what_cannot_be_made_is_refused_first(change: dict[str, Any], said: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ __all__ = ["command"]
 
 _path = click.Path(exists=True, path_type=Path)
 _folder = click.Path(exists=True, file_okay=False, path_type=Path)
-_NETWORKS = ("deep-remix", "web-remix", "ensemble", "fcn")
+_NETWORKS = ("deep-remix", "web-remix", "ensemble", "ensemble-combiner", "fcn")
 
 
 @click.command(
@@ -59,6 +59,8 @@ _NETWORKS = ("deep-remix", "web-remix", "ensemble", "fcn")
     "--sweeps", type=click.IntRange(min=1), help="How often to go through them. [default: the preset's]"
 )
 @click.option("--patches", type=click.IntRange(min=1), help="Patches of a sweep. [default: the preset's]")
+@click.option("--ensemble", default="ensemble", show_default=True, metavar="NAME|FILE",
+              help="Whose masks an ensemble-combiner combines; the songs must not be those it learned from.")  # fmt: skip
 @click.option("--cache", type=click.Path(path_type=Path), metavar="DIR",
               help="Keep the songs' stems there, to go on later.")  # fmt: skip
 @given.seed_option
@@ -103,6 +105,7 @@ def _options(asked: dict[str, Any]) -> Any:
         sources=_sources(asked, "", asked["seed"]),
         test=_sources(asked, "test_", EVALUATION_SEED),
         examples=asked["examples"],
+        ensemble=asked["ensemble"],
         seed=asked["seed"],
         command=_command(asked),
     )
@@ -155,6 +158,8 @@ def _command(asked: dict[str, Any]) -> str:
             and value is not None
         ):
             words.append(f"--{option} {value}")
+        elif name == "ensemble" and asked["network"] == "ensemble-combiner":
+            words.append(f"--{option} {_quoted(Path(value).name)}")
         elif name == "no_soundfonts" and value:
             words.append("--no-soundfonts")
     return " ".join([*words, f"-o {asked['network']}.onnx"])

@@ -49,7 +49,13 @@ class MaskEnsemble(NetworkEstimator):
         """(tracks, frames, bands) of band powers (frames, bands); at the ends the first and last frame go on."""
         half = self.network.frames // 2
         padded = np.pad(power, ((half, half), (0, 0)), mode="edge")
-        patches = padded[np.arange(len(power))[:, None] + np.arange(self.network.frames)]
-        shape = (len(power), self._targets, len(self.tracks), power.shape[1])
-        masks = self.network(patches).reshape(shape)[:, list(self._chosen)].mean(1)
-        return np.swapaxes(masks, 0, 1)
+        kinds = self.kinds(self.network.shown(padded[None]))[0]
+        return np.swapaxes(kinds[:, list(self._chosen)].mean(1), 0, 1)
+
+    def kinds(self, features: FloatArray) -> FloatArray:
+        """All masks (n, frames - context, targets, tracks, bands) of what the networks are shown (n, frames, bands)."""
+        number, frames, bands = features.shape
+        count = frames - self.network.frames + 1
+        patches = features[:, np.arange(count)[:, None] + np.arange(self.network.frames)]
+        masks = self.network.of_features(patches.reshape(number * count, self.network.frames, bands))
+        return masks.reshape(number, count, self._targets, len(self.tracks), bands)

@@ -26,6 +26,7 @@ __all__ = [
     "NetworkModel",
     "deep_remix",
     "ensemble",
+    "ensemble_combiner",
     "fcn",
     "from_file",
     "open_network",
@@ -39,6 +40,7 @@ _ESTIMATORS: Final = {
     "deep-remix": "tonmeister.separation.deep_remix:DeepRemix",
     "web-remix": "tonmeister.separation.web_remix:WebRemix",
     "ensemble": "tonmeister.separation.mask_ensemble:MaskEnsemble",
+    "ensemble-combiner": "tonmeister.separation.mask_combiner:CombinedMasks",
     "fcn": "tonmeister.separation.convolutional:Convolutional",
 }
 """The word `network` of a card -> who runs it."""
@@ -89,8 +91,11 @@ class NetworkModel:
         return scaled(power, self.feature, self.mean, self.deviation)
 
     def __call__(self, power: FloatArray) -> FloatArray:
-        """What the network makes of band powers (n, frames, bands), laid out flat or as a picture as it wants."""
-        features = self.shown(power)
+        """What the network makes of band powers (n, frames, bands)."""
+        return self.of_features(self.shown(power))
+
+    def of_features(self, features: FloatArray) -> FloatArray:
+        """The same of what it is shown (n, frames, bands), laid out flat or as a picture as it wants."""
         flat = len(self.model.card.inputs[0].shape) == 2
         shown = features.reshape(len(features), -1) if flat else features[:, None]
         return np.asarray(self.model.run({INPUT: np.ascontiguousarray(shown)})[OUTPUT], np.float32)
@@ -154,6 +159,11 @@ def web_remix() -> MaskEstimator:
 def ensemble() -> MaskEstimator:
     """The shipped networks after Grais et al. (2016)."""
     return _estimator(open_network("ensemble"))
+
+
+def ensemble_combiner() -> MaskEstimator:
+    """The same with the network that combines their masks."""
+    return _estimator(open_network("ensemble-combiner"))
 
 
 def fcn() -> MaskEstimator:

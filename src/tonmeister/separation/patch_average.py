@@ -20,7 +20,7 @@ __all__ = ["HOPS", "PatchNet", "average_over_patches", "checked_hop", "context_f
 
 PatchNet = Callable[[FloatArray], FloatArray]
 """(patches, length, bands) to the same shape."""
-HOPS: Final = (1, 2, 4)
+HOPS: Final = (1, 2, 4, 5)
 """Distances of patches: divisors of the chunks in which recordings come, so that chunks change nothing."""
 _AT_ONCE: Final = 256
 

@@ -22,6 +22,7 @@ _SUMMARIES: Final = {
     "deep-remix": "how likely the voice dominates each part of a spectrum, for remixes with more or less of it",
     "web-remix": "drums, bass and vocals, each part of a spectrum given to one of them or to none",
     "ensemble": "masks for vocals, drums, bass and other, the mean of four kinds",
+    "ensemble-combiner": "masks for vocals, drums, bass and other, combined from the four kinds of an ensemble",
     "fcn": "a mask for vocals from a small convolutional network",
 }
 _LIMITS: Final = (

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from tonmeister.separation.mask_ensemble import MaskEnsemble
 from tonmeister.training.separation.losses import loss_of
 from tonmeister.training.separation.modules import build
 from tonmeister.training.separation.patches import Patches
@@ -34,13 +35,21 @@ class Learned:
     """(training, held out) of each sweep."""
 
 
-def learn(preset: Preset, taught: Patches, held: Patches, seed: int, *, told: Told | None = None) -> Learned:
-    """Train the networks of a preset."""
+def learn(
+    preset: Preset,
+    taught: Patches,
+    held: Patches,
+    seed: int,
+    *,
+    ensemble: MaskEnsemble | None = None,
+    told: Told | None = None,
+) -> Learned:
+    """Train the networks of a preset; `ensemble` is whose masks a combiner combines."""
     torch = torch_module()
     torch.manual_seed(seed)
     learning, rng = preset.learning, np.random.default_rng([seed, 2])
     modules = [build(layers, wide=preset.wide) for layers in preset.branches]
-    loss, optimizer = loss_of(preset), _optimizer(modules, learning)
+    loss, optimizer = loss_of(preset, ensemble), _optimizer(modules, learning)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=_HALVED_AFTER)
     losses: list[tuple[float, float]] = []
     best, since = _states(modules), 0

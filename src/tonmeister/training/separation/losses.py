@@ -7,16 +7,20 @@ With Y the magnitude of the mixture, S_i those of the stems, E the mixture's ene
     ratio            mean of w (Z_i - R_i)^2,  R_i = S_i / (S_i + O_i)             (Roma et al., WAC 2016)
     four-masks       binary, ratio, signal (Z_i Y - S_i)^2, and the same less 0.05 (Z_i Y - S_j)^2 of all others
                      (after Grais et al., AES 140; the formulas are a reconstruction)
+    combined         (Z_i Y - S_i)^2 of the masks that a network made of those of an ensemble
     magnitude        mean of (Z - S)^2, in units of the patch
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
+from tonmeister.separation.mask_combiner import combiner_inputs, mean_logit
+from tonmeister.separation.mask_ensemble import MaskEnsemble
 from tonmeister.training.separation.patches import Batch
 from tonmeister.training.separation.presets import TARGETS, Preset
 from tonmeister.training.separation.stems import STEMS
@@ -33,13 +37,14 @@ Loss = Callable[[Sequence[Any], Batch], Any]
 """(modules, batch) -> cost."""
 
 
-def loss_of(preset: Preset) -> Loss:
-    """The cost of a preset."""
+def loss_of(preset: Preset, ensemble: MaskEnsemble | None = None) -> Loss:
+    """The cost of a preset; `ensemble` is whose masks ``combined`` combines."""
     made: dict[str, Callable[[Preset], Loss]] = {
         "binary-mse": _binary_mse,
         "binary-bce": _binary_bce,
         "ratio": _ratio,
         "four-masks": _four_masks,
+        "combined": partial(_combined, ensemble=ensemble),
         "magnitude": _magnitude,
     }
     return made[preset.learning.loss](preset)
@@ -120,6 +125,19 @@ def _four_masks(preset: Preset) -> Loss:
             + ((masks[3] * mixture - stems) ** 2).mean()
             - GAMMA * wrong
         )
+
+    return loss
+
+
+def _combined(preset: Preset, ensemble: MaskEnsemble | None) -> Loss:
+    assert ensemble is not None
+
+    def loss(modules: Sequence[Any], batch: Batch) -> Any:
+        kinds = ensemble.kinds(batch.features)
+        seen = combiner_inputs(kinds, batch.features[:, preset.frames // 2])
+        masks = (modules[0](_tensor(seen)) + _tensor(mean_logit(kinds))).sigmoid()
+        stems = _tensor(np.sqrt(batch.stems))[:, :, 0].transpose(0, 1)
+        return ((masks.reshape(stems.shape) * _tensor(np.sqrt(batch.mixture)) - stems) ** 2).mean()
 
     return loss
 

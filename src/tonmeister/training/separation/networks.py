@@ -3,6 +3,7 @@
     deep_karaoke   20 frames -> s(W1 u + b1 - 6) -> s(W2 h + b2)                    (Simpson et al., 2015)
     web_remix      one frame -> s(W1 u + b1) -> W2 h + b2, one net per instrument    (Roma et al., WAC 2016)
     mask_network   some frames -> three rectified layers -> s(W h + b)               (Grais et al., 2016)
+    mask_combiner  masks of several networks -> one rectified layer -> W h + b      (after Grais et al., 2016)
     fully_convolutional   15 frames -> six convolutions, each rectified             (Grais & Plumbley, 2017)
 
 Nothing here is allocated: the paper's Deep Karaoke has 840 million weights.
@@ -25,6 +26,7 @@ __all__ = [
     "Layers",
     "deep_karaoke",
     "fully_convolutional",
+    "mask_combiner",
     "mask_network",
     "weight_count",
     "web_remix",
@@ -90,6 +92,12 @@ def mask_network(inputs: int, outputs: int, hidden: int) -> Layers:
     widths = (inputs, hidden, hidden, hidden)
     rectified = tuple(Dense(a, b, "relu") for a, b in itertools.pairwise(widths))
     return (*rectified, Dense(hidden, outputs, "sigmoid"))
+
+
+def mask_combiner(frames: int, targets: int, sources: int, bands: int, hidden: int) -> Layers:
+    """Masks of one source over some frames, the mixture and which source it is in, a correction per band out."""
+    inputs = (frames * targets + 1) * bands + sources
+    return (Dense(inputs, hidden, "relu"), Dense(hidden, bands, "linear"))
 
 
 def fully_convolutional(filters: Sequence[tuple[int, int, int]]) -> Layers:

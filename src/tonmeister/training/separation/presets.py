@@ -19,6 +19,7 @@ from tonmeister.training.separation.networks import (
     Layers,
     deep_karaoke,
     fully_convolutional,
+    mask_combiner,
     mask_network,
     web_remix,
 )
@@ -27,8 +28,8 @@ from tonmeister.training.separation.stems import RATE_HZ, STEMS
 __all__ = ["NETWORKS", "PRESETS", "TARGETS", "Learning", "Preset", "preset"]
 
 Feature = Literal["log", "magnitude", "relative"]
-Network = Literal["deep-remix", "web-remix", "ensemble", "fcn"]
-NETWORKS: Final = ("deep-remix", "web-remix", "ensemble", "fcn")
+Network = Literal["deep-remix", "web-remix", "ensemble", "ensemble-combiner", "fcn"]
+NETWORKS: Final = ("deep-remix", "web-remix", "ensemble", "ensemble-combiner", "fcn")
 
 _LONG: Final = Framing(RATE_HZ, "hann", 2048, 2048, 512)
 _SHORT: Final = Framing(RATE_HZ, "hann", 1024, 1024, 512)
@@ -41,7 +42,8 @@ class Learning:
     """How fast, how long and towards what."""
 
     loss: str
-    """``binary-mse`` (paper), ``binary-bce`` (weighted), ``ratio`` (weighted or not), ``four-masks`` or ``magnitude``."""
+    """``binary-mse`` (paper), ``binary-bce`` (weighted), ``ratio`` (weighted or not), ``four-masks``, ``combined`` or
+    ``magnitude``."""
     optimizer: Literal["sgd", "adam", "adadelta"] = "adam"
     rate: float = 1e-3
     momentum: float = 0.0
@@ -114,6 +116,14 @@ def _ensemble(
     )  # fmt: skip
 
 
+def _combiner(
+    name: str, front_end: FrontEnd, frames: int, masks: int, hidden: int, learning: Learning
+) -> Preset:
+    """For an ensemble of patches of `frames` frames: `masks` frames of its masks are combined."""
+    net = mask_combiner(masks, len(TARGETS), len(STEMS), front_end.bands, hidden)
+    return Preset("ensemble-combiner", name, front_end, frames + masks - 1, (net,), STEMS, "log", learning)
+
+
 def _fcn(
     name: str, bands: int, filters: tuple[tuple[int, int, int], ...], feature: Feature, learning: Learning
 ) -> Preset:
@@ -144,6 +154,7 @@ _ALL: Final = (
         _as_published(Learning("four-masks", sweeps=25, patches=300_000)),
     ),
     _ensemble("small", FrontEnd(_LONG, 256), 5, 512, True, "log", Learning("four-masks", sweeps=10, patches=60_000)),
+    _combiner("small", FrontEnd(_LONG, 256), 5, 7, 512, Learning("combined", sweeps=12, patches=12_000, hidden=0.0)),
     _fcn("paper", 1025, FCN_PAPER, "magnitude", _as_published(Learning("magnitude", rate=1e-4, sweeps=25))),
     _fcn("small", 128, FCN_SMALL, "relative", Learning("magnitude", sweeps=25, patches=4_000)),
 )  # fmt: skip

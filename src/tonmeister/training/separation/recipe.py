@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from tonmeister.errors import BadInputError
 from tonmeister.model_files.card import ModelCard
+from tonmeister.model_files.shipped import SHIPPED
 from tonmeister.model_files.store import save_model
+from tonmeister.separation.mask_ensemble import MaskEnsemble
 from tonmeister.separation.network_model import from_file, open_network
 from tonmeister.training.separation.calibration import Calibration, calibrate
 from tonmeister.training.separation.cards import separator_card
@@ -20,7 +22,7 @@ from tonmeister.training.separation.mixtures import EXAMPLE_S, Examples, Heard, 
 from tonmeister.training.separation.modules import arrays, onnx_bytes, rounded
 from tonmeister.training.separation.networks import weight_count
 from tonmeister.training.separation.patches import Patches, Scaling
-from tonmeister.training.separation.presets import Preset
+from tonmeister.training.separation.presets import PRESETS, Preset
 from tonmeister.training.separation.stems import SongSources, StemSong, stem_songs, voice_songs
 from tonmeister.units import FloatArray
 
@@ -48,6 +50,8 @@ class RecipeOptions:
     """Songs for the figures; none: no figures."""
     examples: int = 150
     """Mixtures of six seconds to learn from."""
+    ensemble: str | Path = "ensemble"
+    """Whose masks an ``ensemble-combiner`` combines, a shipped model or a file; other networks have none."""
     test_excerpts: int = 12
     seed: int = 0
     command: str = "tonmeister train separation"
@@ -64,25 +68,28 @@ def train_separation(
     options: RecipeOptions, output: Path, *, overwrite: bool = False, progress: Progress
 ) -> ModelCard:
     """Learn, calibrate, test, and write ``output`` (.onnx) and its card."""
-    preset = options.preset
     _check(options)
+    ensemble = _ensemble(options, output) if options.preset.network == "ensemble-combiner" else None
+    options = options if ensemble is None else _for_ensemble(options, ensemble)
+    preset = options.preset
     songs = stem_songs(options.sources, lambda done: progress("making songs", done))
     voices = voice_songs(options.sources)
     taught, held = _split(songs)
     heard = _heard(preset, Examples(taught, voices), options.seed, options.examples, progress)
     checked = _heard(preset, Examples(held, voices), options.seed + 1, options.held_examples, progress)
-    scaling = Scaling.of(heard, preset.feature)
-    centers, middle = preset.front_end.centers, preset.network == "ensemble"
+    scaling = Scaling.of(heard, preset.feature) if ensemble is None else _scaling(ensemble)
+    centers, middle = preset.front_end.centers, preset.network in ("ensemble", "ensemble-combiner")
     learned = learn(
         preset,
         Patches(heard, preset.frames, scaling, centers, middle, preset.learning.remixed),
         Patches(checked, preset.frames, scaling, centers, middle),
         options.seed,
+        ensemble=ensemble,
         told=lambda done, _taught, _held: progress("learning", done),
     )
     weights = rounded(arrays(learned.modules, preset.branches))
     data = onnx_bytes(preset.branches, weights)
-    made = _Making(options, scaling, learned, data, output)
+    made = _Making(options, scaling, learned, data, output, ensemble)
     made.save(overwrite=overwrite)
     if preset.network == "deep-remix":
         made.calibrate(checked)
@@ -104,6 +111,36 @@ def _check(options: RecipeOptions) -> None:
         )
 
 
+def _ensemble(options: RecipeOptions, output: Path) -> MaskEnsemble:
+    """The ensemble that is to be combined, if the preset, the songs and the place of the output fit it."""
+    network, like = open_network(options.ensemble), PRESETS["ensemble", options.preset.name]
+    path = network.model.path
+    same = (network.front_end, network.tracks, network.frames) == (like.front_end, like.tracks, like.frames)
+    if network.settings.get("network") != "ensemble" or not same:
+        raise BadInputError(
+            f"ensemble={str(options.ensemble)!r}: give an ensemble of the preset {options.preset.name!r}"
+        )
+    if options.ensemble not in SHIPPED and output.resolve().parent != path.resolve().parent:
+        raise BadInputError(f"{output}: a combiner is kept beside its ensemble: write it to {path.parent}")
+    if options.sources.songs and network.model.card.recipe.get("seed") == options.seed:
+        raise BadInputError(
+            f"seed={options.seed}: the ensemble learned from these songs: give another --seed"
+        )
+    return MaskEnsemble(network)
+
+
+def _for_ensemble(options: RecipeOptions, ensemble: MaskEnsemble) -> RecipeOptions:
+    """The card says which ensemble it is."""
+    model = ensemble.network.model
+    settings = {"ensemble": model.path.stem, "ensemble_sha256": model.card.sha256}
+    return dataclasses.replace(options, preset=dataclasses.replace(options.preset, settings=settings))
+
+
+def _scaling(ensemble: MaskEnsemble) -> Scaling:
+    network = ensemble.network
+    return Scaling(network.feature, network.mean, network.deviation)
+
+
 def _heard(preset: Preset, examples: Examples, seed: int, count: int, progress: Progress) -> Heard:
     def counted() -> Iterator[tuple[FloatArray, bool]]:
         for number, example in enumerate(mixtures(examples, seed, count), 1):
@@ -117,10 +154,16 @@ class _Making:
     """A model on its way: saved, calibrated, measured."""
 
     def __init__(
-        self, options: RecipeOptions, scaling: Scaling, learned: Learned, data: bytes, output: Path
+        self,
+        options: RecipeOptions,
+        scaling: Scaling,
+        learned: Learned,
+        data: bytes,
+        output: Path,
+        ensemble: MaskEnsemble | None,
     ) -> None:
         self._options, self._scaling, self._learned = options, scaling, learned
-        self._data, self._output = data, output
+        self._data, self._output, self._ensemble = data, output, ensemble
         self._calibration: Calibration | None = None
         self._metrics: dict[str, Any] = {}
 
@@ -147,9 +190,14 @@ class _Making:
         examples = Examples(songs, voice_songs(options.test))
         estimator = from_file(self._output)
         assert estimator is not None
-        excerpts = self._excerpts(examples, progress)
-        figures = separation_figures(estimator, options.preset.front_end, excerpts)
-        self._metrics = {"held_out_synthetic": figures}
+        front_end = options.preset.front_end
+        self._metrics = {
+            "held_out_synthetic": separation_figures(estimator, front_end, self._excerpts(examples, progress))
+        }
+        if self._ensemble is not None:
+            self._metrics["mean_of_the_masks"] = separation_figures(
+                self._ensemble, front_end, self._excerpts(examples, progress)
+            )
         if options.preset.network == "deep-remix":
             heard = _heard(options.preset, examples, EVALUATION_SEED, options.held_examples, progress)
             self._metrics["probabilities"] = held_out(open_network(self._output), heard)
