@@ -4,21 +4,32 @@ as it may be."""
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from tonmeister.analysis import measure
 from tonmeister.cli import run
 from tonmeister.dsp.bands import exact_centers_hz
 from tonmeister.effects.compressor import Compressor
 from tonmeister.engines.predict.measures import NUMBERS, Measures, input_names
 from tonmeister.engines.predict.outputs import CONTROLS, EQ, eq_basis_db
 from tonmeister.errors import BadInputError
-from tonmeister.training.console.songs import TARGETS, ConsoleSong, mixed_again, of_synthesized, spoiled
+from tonmeister.training.console.songs import (
+    TARGETS,
+    ConsoleSong,
+    from_folder,
+    mixed_again,
+    of_synthesized,
+    spoiled,
+)
 from tonmeister.training.console.spoiling import draw_damage, draw_tone, through
 from tonmeister.training.synthesis.songs import SynthesisOptions, SynthesizedSong, synthesize
+from tonmeister.vocabulary import is_a
 
 torch = pytest.importorskip("torch")
 
@@ -186,6 +197,41 @@ def test_the_exported_network_says_the_same() -> None:
         np.testing.assert_allclose((one.targets - mean) / spread * stretch, z, atol=2e-3)
         assert ((wanted >= 0) & (wanted <= 1)).all()
     assert len(input_names()) == one.inputs.shape[1]
+
+
+def test_songs_of_a_published_layout_are_read_with_the_levels_of_their_mix(tmp_path: Path) -> None:
+    """MUSDB18-HQ, whose mixture is not the plain sum here: the levels are those in the mixture."""
+    root, gains_db = tmp_path / "musdb", {"vocals": 0.0, "drums": -6.0, "bass": 3.0, "other": -10.0}
+    layout = root / "train" / "A Band - A Song"
+    layout.mkdir(parents=True)
+    total = np.zeros((2, 4 * 22_050))
+    for seed, (name, gain_db) in enumerate(gains_db.items()):
+        random = np.random.default_rng(seed)
+        dull = np.convolve(random.standard_normal(total.shape[1]), np.ones(1 + 6 * seed), "same")
+        stem = np.repeat(0.05 * dull[None] / dull.std(), 2, axis=0)
+        soundfile.write(str(layout / f"{name}.wav"), stem.T, 22_050, subtype="FLOAT")
+        total += 10 ** (gain_db / 20) * stem
+    soundfile.write(str(layout / "mixture.wav"), total.T, 22_050, subtype="FLOAT")
+    (root / "test" / "B - No Mixture").mkdir(parents=True)
+    for name in ("vocals", "drums"):
+        shutil.copy(layout / f"{name}.wav", root / "test" / "B - No Mixture")
+    notes: list[str] = []
+    (found,) = from_folder(root, tmp_path / "cache", lambda title: None, notes)
+    alone = {
+        n: measure([soundfile.read(str(layout / f"{n}.wav"), dtype="float32")[0].T], 22_050, 2)
+        for n in gains_db
+    }
+    order = [t.instrument for t in found.tracks]
+    assert len(order) == 4
+    for name, word in (("vocals", "voice"), ("drums", "drums"), ("bass", "bass")):
+        at = next(i for i, instrument in enumerate(order) if is_a(instrument, word))
+        loudness = alone[name].integrated_lufs
+        assert loudness is not None
+        assert found.targets[at, 0] == pytest.approx(loudness + gains_db[name], abs=0.3)
+    np.testing.assert_allclose(found.targets[:, TARGETS.index("pan")], 0.0, atol=0.02)
+    assert np.isnan(found.targets[:, TARGETS.index("compressed")]).all()
+    assert len(notes) == 1
+    assert "no mix beside its tracks" in notes[0]
 
 
 def test_what_cannot_be_learned_from_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,8 @@ __all__ = ["command"]
 @click.option("--midi", type=click.Path(exists=True, path_type=Path), multiple=True, metavar="FOLDER|FILE",
               help="Take songs from MIDI files, too. May be given again.")  # fmt: skip
 @click.option("--data", "folders", type=click.Path(exists=True, file_okay=False, path_type=Path), multiple=True,
-              metavar="FOLDER", help="Songs with a person's mix: raw/ beside post/ or human_mix.wav.")  # fmt: skip
+              metavar="FOLDER",
+              help="Songs with a person's mix: raw/ beside post/ or human_mix.wav, or a known layout.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="MODEL.onnx",
               help="The model; its card is written beside it.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1, 10_000), default=100, show_default=True,

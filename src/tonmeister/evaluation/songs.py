@@ -17,7 +17,7 @@ from tonmeister.loading import load_multitrack
 from tonmeister.multitrack import Multitrack
 from tonmeister.unmixing import unmix
 
-__all__ = ["Song", "load_song", "scrambled"]
+__all__ = ["Song", "load_song", "scrambled", "unmixed_levels"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def load_song(
     if (folder / "raw").is_dir() and (mixed := _mixed(folder)) is not None:
         raw = load_multitrack(folder / "raw")
         levels = (
-            _post_levels(raw, mixed, folder, store) if mixed.is_dir() else _unmixed_levels(raw, mixed, store)
+            _post_levels(raw, mixed, folder, store) if mixed.is_dir() else unmixed_levels(raw, mixed, store)
         )
         hidden_db = scramble_db if scramble_all else 0.0
         kind = f"raw and {mixed.name}" + (f", scrambled ±{hidden_db:g} dB" if hidden_db > 0 else "")
@@ -97,13 +97,11 @@ def _post_levels(raw: Multitrack, folder: Path, song: Path, store: ScoreStore | 
     return Levels(lufs, {name: human.pan[other] for name, other in paired.items()})
 
 
-def _unmixed_levels(raw: Multitrack, mix: Path, store: ScoreStore | None) -> Levels:
+def unmixed_levels(raw: Multitrack, mix: Path, store: ScoreStore | None = None) -> Levels:
     """What the tracks measure, plus the gains that turn them into the mix."""
     found = unmix(raw, mix)
     if not found.recognized:
-        raise BadInputError(
-            f"{mix}: does not seem to be a mix of the tracks in raw/: {'; '.join(found.notes)}"
-        )
+        raise BadInputError(f"{mix}: does not seem to be a mix of these tracks: {'; '.join(found.notes)}")
     plain = _human_levels(raw, store)
     lufs = {
         t.name: None if t.gain_db is None or (level := plain.lufs[t.name]) is None else level + t.gain_db

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -28,12 +28,16 @@ from tonmeister.effects.reverb import Reverb
 from tonmeister.engines.predict.measures import BANDS, NUMBERS, Measures, measures, weighted_db
 from tonmeister.errors import BadInputError, TonmeisterError
 from tonmeister.features import TrackFeatures
-from tonmeister.multitrack import Track
+from tonmeister.multitrack import Multitrack, Track
 from tonmeister.training.console.spoiling import Damage, draw_damage, through
 from tonmeister.training.synthesis.engineer import Desk, DeskTrack
 from tonmeister.training.synthesis.randomness import Seeds, song_seed
 from tonmeister.training.synthesis.songs import SynthesisOptions, SynthesizedSong, synthesize
 from tonmeister.units import DoubleArray, FloatArray
+
+if TYPE_CHECKING:
+    from tonmeister.datasets.base import DatasetSong
+    from tonmeister.evaluation.levels import Levels
 
 __all__ = [
     "SHORT_S",
@@ -57,6 +61,8 @@ sound lies from the direct one.
 """
 _MOST_BYTES: Final = 16 * 2**20
 Told = Callable[[str], None]
+_Found = tuple[str, Sequence[Path], Callable[[], "ConsoleSong"]]
+"""Title, the files it depends on, and what reads it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,37 +235,76 @@ def mixed_again(song: ConsoleSong, random: np.random.Generator) -> ConsoleSong:
 
 
 def from_folder(folder: Path, cache: Path, told: Told, notes: list[str]) -> Iterator[ConsoleSong]:
-    """Every song below `folder` with ``raw/`` and ``post/`` or ``human_mix.*``; what cannot be used is said."""
-    found = [f for f in (folder, *sorted(p for p in folder.iterdir() if p.is_dir())) if (f / "raw").is_dir()]
-    for song in found:
-        files = sorted(p for p in song.rglob("*") if p.is_file())
+    """Every song below `folder` with a person's mix; what cannot be used is said.
+
+    Songs with ``raw/`` and ``post/`` or ``human_mix.*``; where there are none, those of a published layout
+    (`datasets`) that has the mix beside the tracks.
+    """
+    songs = list(_with_raw(folder)) or list(_of_layout(folder, notes))
+    for title, files, make in songs:
         key = "\n".join(f"{p} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files)
         try:
-            made = _cached(f"console 1 {key}", cache, partial(_of_folder, song))
-            told(song.name)
+            made = _cached(f"console 1 {key}", cache, make)
+            told(title)
             if len(made.tracks) > 1:
                 yield made
         except TonmeisterError as error:
-            notes.append(f"{song.name}: left out, {error}")
-    if not found:
-        notes.append(f"{folder}: holds no song with raw/ and post/, or raw/ and human_mix.wav")
+            notes.append(f"{title}: left out, {error}")
+    if not songs:
+        notes.append(
+            f"{folder}: holds no song with raw/ and post/ or human_mix.wav, and none of a known layout with its mix"
+        )
+
+
+def _with_raw(folder: Path) -> Iterator[_Found]:
+    for song in (folder, *sorted(p for p in folder.iterdir() if p.is_dir())):
+        if (song / "raw").is_dir():
+            files = sorted(p for p in song.rglob("*") if p.is_file())
+            yield song.name, files, partial(_of_folder, song)
+
+
+def _of_layout(folder: Path, notes: list[str]) -> Iterator[_Found]:
+    from tonmeister.datasets.base import open_dataset
+
+    try:
+        dataset = open_dataset(folder)
+    except BadInputError:  # said by `from_folder`
+        return
+    for song in dataset.songs():
+        if song.problem or song.mix is None:
+            notes.append(f"{song.title}: left out, {song.problem or 'there is no mix beside its tracks'}")
+            continue
+        files = [*(t.file for t in song.tracks), song.mix.file]
+        yield song.title, files, partial(_of_song, song)
 
 
 def _of_folder(folder: Path) -> ConsoleSong:
-    """Levels and places of the person's mix; inserts stay unknown."""
-    from tonmeister.analysis import analyze
     from tonmeister.evaluation.songs import load_song
-    from tonmeister.identification.identify import settled
 
     song = load_song(folder)
-    multitrack, features = settled(song.multitrack, analyze(song.multitrack))
-    names = [t.name for t in multitrack.tracks if song.human.lufs.get(t.name) is not None]
+    return _mixed_by_a_person(song.name, song.multitrack, song.human)
+
+
+def _of_song(song: DatasetSong) -> ConsoleSong:
+    from tonmeister.evaluation.songs import unmixed_levels
+
+    assert song.mix is not None
+    return _mixed_by_a_person(song.title, song.multitrack, unmixed_levels(song.multitrack, song.mix.file))
+
+
+def _mixed_by_a_person(title: str, song: Multitrack, human: Levels) -> ConsoleSong:
+    """Levels and places of the person's mix; inserts stay unknown."""
+    from tonmeister.analysis import analyze
+    from tonmeister.identification.identify import settled
+
+    multitrack, features = settled(song, analyze(song))
+    names = [t.name for t in multitrack.tracks if human.lufs.get(t.name) is not None]
     names = [name for name in names if not features[name].silent]
     targets = np.full((len(names), len(TARGETS)), np.nan)
-    targets[:, 0] = [song.human.lufs[name] for name in names]
-    targets[:, 1] = [abs(song.human.pan.get(name) or 0.0) for name in names]
+    targets[:, 0] = [human.lufs[name] for name in names]
+    targets[:, 1] = [abs(human.pan.get(name) or 0.0) for name in names]
     kept = tuple(measures(multitrack[name], features[name]) for name in names)
-    return ConsoleSong(folder.name, kept, targets, np.full((len(names), BANDS), np.nan))
+    return ConsoleSong(title, kept, targets, np.full((len(names), BANDS), np.nan))
 
 
 def _cached(key: str, cache: Path, make: Callable[[], ConsoleSong]) -> ConsoleSong:
