@@ -49,7 +49,7 @@ class CellMeter:
         self.position = 0
         self._sections = np.array(k_weighting_coefficients(sample_rate))
         self._state = np.zeros((channels, 4))
-        self._partial = np.zeros((channels, CELL_VALUES))
+        self.partial: DoubleArray = np.zeros((channels, CELL_VALUES))
         self._cross = np.zeros(1)
         self._cells: list[DoubleArray] = []
         self._products: list[DoubleArray] = []
@@ -61,7 +61,7 @@ class CellMeter:
             return
         room = frames * CELLS_PER_S // self.sample_rate + 2
         cells, products = np.zeros((room, self.channels, CELL_VALUES)), np.zeros(room)
-        carried = (self._sections, self._state, self._partial, self._cross)
+        carried = (self._sections, self._state, self.partial, self._cross)
         count = weighted_cells(block, self.sample_rate, self.position, *carried, cells, products)
         self.position += frames
         self._cells.append(cells[:count])
@@ -69,10 +69,23 @@ class CellMeter:
 
     def cells(self) -> DoubleArray:
         """All cells, the last perhaps not full; shape (cells, channels, 4)."""
-        last = [self._partial[None].copy()] if self.position else []
+        last = [self.partial[None].copy()] if self.position else []
         cells = np.concatenate([np.zeros((0, self.channels, CELL_VALUES)), *self._cells, *last])
         self._cells = [cells[: len(cells) - len(last)]]  # a view: the series is held once
         return cells
+
+    @property
+    def partial_product(self) -> float:
+        """Left times right, summed over the cell that is not full yet."""
+        return float(self._cross[0])
+
+    def drained(self) -> tuple[DoubleArray, DoubleArray]:
+        """The complete cells since the last call, (cells, channels, 4), and their products, (cells,); not kept here."""
+        cells = np.concatenate([np.zeros((0, self.channels, CELL_VALUES)), *self._cells])
+        products = np.concatenate([np.zeros(0), *self._products])
+        self._cells.clear()
+        self._products.clear()
+        return cells, products
 
     def products(self) -> DoubleArray:
         """Left times right, summed per cell; shape (cells,), zero unless stereo."""
@@ -123,7 +136,7 @@ class TruePeakMeter:
 class LoudnessMeter:
     """All loudness measures of one signal; feed blocks with `update`, read the results at any time.
 
-    A mono signal counts once, as BS.1770 has it, or twice with `dual_mono`: as it sounds from both speakers.
+    Of every cell one number is kept, 3 MB an hour. A mono signal counts once, as BS.1770 has it, or twice with `dual_mono`: as it sounds from both speakers.
     Without `peaks` the true peak is left out, which saves more than half of the work.
     """
 
@@ -139,22 +152,55 @@ class LoudnessMeter:
         """`weights` of the channels, where a layout gives others than their number does."""
         self.sample_rate = sample_rate
         self.channels = channels
-        self.meter = CellMeter(sample_rate, channels)
+        self._meter = CellMeter(sample_rate, channels)
         self._true_peak = TruePeakMeter(channels)
         self._peaks = peaks
         self._weights = channel_weights(channels, dual_mono=dual_mono) if weights is None else weights
+        self._weighted: list[DoubleArray] = []
+        self._sums: DoubleArray = np.zeros((channels, CELL_VALUES))
+        self._product = 0.0
+        self._peak = 0.0
 
     def update(self, block: FloatArray) -> None:
         """Take the next (channels, any number of frames) of float32."""
         block = np.ascontiguousarray(block, dtype=np.float32)
-        self.meter.update(block)
+        self._meter.update(block)
+        cells, products = self._meter.drained()
+        if len(cells):
+            self._weighted.append(np.asarray((cells[:, :, 0] * self._weights).sum(1)))
+            # cell by cell, so that the order of the sums does not depend on the blocks
+            self._sums = np.add.accumulate(np.concatenate([self._sums[None], cells]))[-1]
+            self._product = float(np.add.accumulate(np.concatenate([[self._product], products]))[-1])
+            self._peak = max(self._peak, float(cells[:, :, 2].max()))
         if self._peaks:
             self._true_peak.update(block)
 
+    @property
+    def frames(self) -> int:
+        """How many frames there were so far."""
+        return self._meter.position
+
+    @property
+    def energies(self) -> DoubleArray:
+        """Sum of squares of each channel so far."""
+        return np.asarray(self._sums[:, 1] + self._meter.partial[:, 1])
+
+    @property
+    def sums(self) -> DoubleArray:
+        """Sum of the samples of each channel so far."""
+        return np.asarray(self._sums[:, 3] + self._meter.partial[:, 3])
+
+    @property
+    def product(self) -> float:
+        """Sum of left times right so far; 0 unless stereo."""
+        return self._product + self._meter.partial_product
+
     def _windows(self, cells: int, step: int) -> DoubleArray:
-        full = self.meter.full_cells()
-        energy = (self.meter.cells()[:full, :, 0] * self._weights).sum(1)
-        return window_powers(energy, self.meter.frames()[:full], cells=cells, step=step)
+        weighted = np.concatenate([np.zeros(0), *self._weighted])
+        self._weighted = [weighted]
+        last = np.asarray((self._meter.partial[:, 0] * self._weights).sum())
+        full = self._meter.full_cells()  # of which the last may still wait for the next block
+        return window_powers(np.append(weighted, last)[:full], self._meter.frames()[:full], cells=cells, step=step)
 
     @property
     def integrated_lufs(self) -> float | None:
@@ -187,7 +233,7 @@ class LoudnessMeter:
     @property
     def sample_peak(self) -> float:
         """Largest magnitude of a sample."""
-        return float(self.meter.cells()[:, :, 2].max(initial=0.0))
+        return max(self._peak, float(self._meter.partial[:, 2].max(initial=0.0)))
 
     def true_peak(self) -> float:
         """Largest magnitude between the samples, as an amplitude; the signal ends here."""

@@ -93,14 +93,13 @@ def measure_mix(blocks: Iterable[FloatArray], sample_rate: int, channels: int) -
 
 
 def _measurement(meter: LoudnessMeter, faults: Faults, spectrum: SpectrumMeter) -> MixMeasurement:
-    frames, channels = meter.meter.position, meter.channels
-    cells = meter.meter.cells()
-    energy = cells[:, :, 1].sum(0)
+    frames, channels = meter.frames, meter.channels
+    energy = meter.energies
     power = float(energy.mean()) / max(frames, 1)
     rms_db = power_to_db(power) if power > 0 else None
     true_peak_dbtp, integrated, peak_db = meter.true_peak_dbtp(), meter.integrated_lufs, meter.sample_peak_db
-    stereo = _stereo(energy.tolist(), float(meter.meter.products().sum()))
-    means = cells[:, :, 3].sum(0) / max(frames, 1)
+    stereo = _stereo(energy.tolist(), meter.product)
+    means = meter.sums / max(frames, 1)
     return MixMeasurement(
         sample_rate=meter.sample_rate,
         channels=channels,

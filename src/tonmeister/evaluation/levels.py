@@ -47,10 +47,10 @@ class PlaceMeter:
     """Loudness and left-right position of a stereo signal."""
 
     def __init__(self, sample_rate: int) -> None:
-        self._loudness = LoudnessMeter(sample_rate, 2)
+        self._loudness = LoudnessMeter(sample_rate, 2, peaks=False)
 
     def update(self, block: FloatArray) -> None:
-        self._loudness.meter.update(np.ascontiguousarray(block, np.float32))  # without the true peak
+        self._loudness.update(block)
 
     @property
     def lufs(self) -> float | None:
@@ -58,7 +58,7 @@ class PlaceMeter:
 
     @property
     def pan(self) -> float | None:
-        left, right = self._loudness.meter.cells()[:, :, 1].sum(0)
+        left, right = self._loudness.energies
         total = left + right
         return float(2 / math.pi * np.arcsin(np.clip((right - left) / total, -1, 1))) if total > 0 else None
 
