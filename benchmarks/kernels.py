@@ -65,7 +65,7 @@ def _lanes() -> Iterator[tuple[str, Callable[[], object]]]:
     def mix() -> None:
         lane_kernels.mix_lanes(
             rows, FRAMES, FRAMES, group._positions, group._strips, group._levels, group._edges, group._edge_gains,
-            group._curve_starts, group._curve_times, group._curve_values, 44100, buses, kept,
+            group._curve_starts, group.curve_times, group.curve_values, 44100, buses, kept,
         )  # fmt: skip
 
     yield "8 lanes: in and out", lambda: run(group._stages[:0])
