@@ -207,6 +207,19 @@ def test_torch_numpy_and_onnx_agree(network: str, storage: str) -> None:
         np.testing.assert_allclose(computed(preset.branches, weights, x), by_torch, atol=1e-5)
 
 
+def test_wide_kernels_are_convolutions_all_the_same() -> None:
+    """What is computed by the Fourier transform, against PyTorch's own convolution; odd sizes, several channels."""
+    layers = fully_convolutional(((3, 3, 3), (2, 9, 33)))
+    stack, x = (
+        build(layers),
+        torch.from_numpy(np.random.default_rng(2).standard_normal((2, 1, 7, 21), np.float32)),
+    )
+    inner = torch.relu(stack.layers[0](x))
+    np.testing.assert_allclose(
+        stack(x).detach().numpy(), torch.relu(stack.layers[1](inner)).detach().numpy(), atol=1e-5
+    )
+
+
 def read_card_of(network: str):  # type: ignore[no-untyped-def]
     from tonmeister.training.separation.patches import Scaling
     from tonmeister.training.separation.stems import SongSources

@@ -32,6 +32,8 @@ Storage = Literal["float32", "int8"]
 INPUT: Final = "input"
 OUTPUT: Final = "output"
 _OPSET: Final = 17
+_WIDE: Final = 256
+"""Entries of a kernel."""
 _IR_VERSION: Final = 8
 
 
@@ -47,7 +49,7 @@ def build(layers: Layers, *, wide: bool = False) -> Any:
 
         def forward(self, x: Any) -> Any:
             for module, layer in zip(self.layers, layers, strict=True):
-                x = _torch_activation(module(x) + layer.shift, layer.activation)
+                x = _torch_activation(_torch_applied(module, layer, x) + layer.shift, layer.activation)
             return x
 
     stack = Stack()
@@ -64,6 +66,18 @@ def _torch_layer(layer: Layer) -> Any:
         return nn.Linear(layer.inputs, layer.outputs)
     size = (layer.frames, layer.bands)
     return nn.Conv2d(layer.inputs, layer.outputs, size, padding=(size[0] // 2, size[1] // 2))
+
+
+def _torch_applied(module: Any, layer: Layer, x: Any) -> Any:
+    """W x + b; wide kernels by the Fourier transform: several times faster to learn on a processor."""
+    if not isinstance(layer, Convolution) or layer.frames * layer.bands < _WIDE:
+        return module(x)
+    torch = torch_module()
+    size = (x.shape[2] + layer.frames - 1, x.shape[3] + layer.bands - 1)
+    sound, kernel = torch.fft.rfft2(x, s=size), torch.fft.rfft2(module.weight.flip(2, 3), s=size)
+    whole = torch.fft.irfft2(torch.einsum("nihw,oihw->nohw", sound, kernel), s=size)
+    top, left = layer.frames // 2, layer.bands // 2
+    return whole[..., top : top + x.shape[2], left : left + x.shape[3]] + module.bias[:, None, None]
 
 
 def _torch_activation(x: Any, name: str) -> Any:
