@@ -136,7 +136,8 @@ class TruePeakMeter:
 class LoudnessMeter:
     """All loudness measures of one signal; feed blocks with `update`, read the results at any time.
 
-    Of every cell one number is kept, 3 MB an hour. A mono signal counts once, as BS.1770 has it, or twice with `dual_mono`: as it sounds from both speakers.
+    Of every cell one number is kept, 3 MB an hour. A mono signal counts once, as BS.1770 has it, or twice with
+    `dual_mono`: as it sounds from both speakers.
     Without `peaks` the true peak is left out, which saves more than half of the work.
     """
 
@@ -200,7 +201,9 @@ class LoudnessMeter:
         self._weighted = [weighted]
         last = np.asarray((self._meter.partial[:, 0] * self._weights).sum())
         full = self._meter.full_cells()  # of which the last may still wait for the next block
-        return window_powers(np.append(weighted, last)[:full], self._meter.frames()[:full], cells=cells, step=step)
+        return window_powers(
+            np.append(weighted, last)[:full], self._meter.frames()[:full], cells=cells, step=step
+        )
 
     @property
     def integrated_lufs(self) -> float | None:

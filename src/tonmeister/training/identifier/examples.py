@@ -14,12 +14,22 @@ from tonmeister.training.identifier.fonts import RATE_HZ, Font
 from tonmeister.training.identifier.kits import Kit
 from tonmeister.training.identifier.phrases import Note, compose, groove, strokes
 from tonmeister.training.identifier.spoiling import colored_noise, normalized, reverberant, spoiled
-from tonmeister.training.identifier.taught import CLASSES, DRUM_NOTES, ROLE_OF_STYLE, TAUGHT, UNKNOWN
+from tonmeister.training.identifier.taught import (
+    CLASSES,
+    DRUM_NOTES,
+    PERCUSSION_NOTES,
+    ROLE_OF_STYLE,
+    TAUGHT,
+    UNKNOWN,
+)
 from tonmeister.units import FloatArray, db_to_gain
 
 __all__ = ["Example", "Sources", "draw"]
 
 _EFFECT_PROGRAMS: Final = (119, 120, 121, 122, 123, 124, 125, 126, 127)
+_SHARE_OF_PERCUSSION: Final = 0.12
+_SHARE_LEFT_OUT: Final = 0.2
+"""How often a loop has one kind of percussion, and lacks one of its pieces."""
 _SHARE_OF_CLIPS: Final = 0.35
 """How often a recording is taken where there is one."""
 
@@ -117,10 +127,15 @@ def _struck(word: str, seconds: float, sources: Sources, rng: np.random.Generato
 
 
 def _whole_kit(word: str, kit: Kit, seconds: float, rng: np.random.Generator) -> FloatArray:
-    """The kit from above, from afar, or as a loop."""
-    hits = groove(seconds, rng, busy=float(rng.random()))
+    """The kit from above, from afar, or as a loop, which may lack pieces and bring percussion."""
     if word == "drum_loop":
-        return kit.play(hits, seconds, rng)
+        extra = tuple(p for p in PERCUSSION_NOTES if p in kit.pieces and rng.random() < _SHARE_OF_PERCUSSION)
+        hits = groove(seconds, rng, busy=float(rng.random()), extra=extra)
+        pieces = {hit.piece for hit in hits}
+        left = {piece for piece in pieces if rng.random() > _SHARE_LEFT_OUT}
+        kept = [hit for hit in hits if hit.piece in (left if len(left) > 1 else pieces)]
+        return kit.play(kept, seconds, rng)
+    hits = groove(seconds, rng, busy=float(rng.random()))
     metal = [hit for hit in hits if hit.piece in ("hihat", "ride", "crash")]
     skins = [hit for hit in hits if hit.piece not in ("hihat", "ride", "crash")]
     shells, cymbals = kit.play(skins, seconds, rng), kit.play(metal, seconds, rng)

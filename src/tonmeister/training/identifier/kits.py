@@ -1,4 +1,4 @@
-"""Drum kits: out of soundfonts, and out of folders of recorded strokes (Hydrogen's drum kits)."""
+"""Drum kits: out of soundfonts, out of folders of recorded strokes (Hydrogen's drum kits), and synthesized."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from tonmeister.naming import identify_name
 from tonmeister.training.identifier.fonts import RATE_HZ, Font
 from tonmeister.training.identifier.phrases import Hit, Note
 from tonmeister.training.identifier.taught import DRUM_NOTES, PERCUSSION_NOTES, taught_word
+from tonmeister.training.synthesis.drum_patches import PIECES, play_drum
+from tonmeister.training.synthesis.scores import note_array
 from tonmeister.units import FloatArray
 
-__all__ = ["FontKit", "Kit", "SampleKit", "read_kit"]
+__all__ = ["FontKit", "Kit", "PatchKit", "SampleKit", "read_kit"]
 
 _DRUM_BANK: Final = 128
 _NOTES: Final = {**DRUM_NOTES, **PERCUSSION_NOTES}
@@ -52,6 +54,22 @@ class FontKit:
         chosen = {piece: rng.choice(notes, size=2) for piece, notes in _NOTES.items()}
         notes = [Note(h.start_s, 0.1, int(rng.choice(chosen[h.piece])), h.velocity) for h in hits]
         return self._font.play(_DRUM_BANK, self._program, notes, seconds)
+
+
+class PatchKit:
+    """The drum machine of the song synthesis: another one for every phrase."""
+
+    name = "synthesizer"
+    pieces = frozenset(PIECES) & frozenset(_NOTES)
+
+    def play(self, hits: Sequence[Hit], seconds: float, rng: np.random.Generator) -> FloatArray:
+        out = np.zeros((2, round(seconds * RATE_HZ)), np.float32)
+        for piece in sorted({hit.piece for hit in hits} & self.pieces):
+            key = int(rng.choice(_NOTES[piece]))
+            struck = [h for h in hits if h.piece == piece and h.start_s < seconds]
+            notes = note_array((h.start_s, 0.1, key, h.velocity) for h in struck)
+            out += play_drum(piece, notes, frames=out.shape[1], sample_rate=RATE_HZ, random=rng)
+        return out
 
 
 @dataclass(frozen=True)

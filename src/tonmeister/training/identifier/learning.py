@@ -100,8 +100,12 @@ def _loss(options: LearningOptions) -> Callable[[Any, Any, Any], Any]:
 
 
 def _spoiled(images: Any, torch: Any) -> Any:
-    """Other tone, later start, a raised floor, and stripes left out; images (n, bands, steps), 0 to 1."""
+    """Higher or lower, another track overheard, other tone, later start, a raised floor, and stripes left out.
+
+    Images are (n, bands, steps), 0 to 1.
+    """
     count, bands, steps = images.shape
+    images = _overhearing(_shifted(images, torch), torch)
     octave = torch.linspace(-1, 1, bands)[None, :, None]
     bell_at, bell_width = torch.rand(count, 1, 1) * 2 - 1, 0.1 + 0.4 * torch.rand(count, 1, 1)
     tone = 8 * _DB * torch.randn(count, 1, 1) * octave
@@ -120,6 +124,22 @@ def _spoiled(images: Any, torch: Any) -> Any:
     return (
         images * _stripes(count, bands, 8, torch)[:, :, None] * _stripes(count, steps, 16, torch)[:, None, :]
     )
+
+
+def _shifted(images: Any, torch: Any) -> Any:
+    """Half of them up to two bands higher or lower; what comes in from outside repeats the outermost band."""
+    count, bands, steps = images.shape
+    by = torch.randint(-2, 3, (count,)) * (torch.rand(count) < 0.5)
+    at = (torch.arange(bands)[None, :] - by[:, None]).clamp(0, bands - 1)
+    return torch.gather(images, 1, at[:, :, None].expand(-1, -1, steps))
+
+
+def _overhearing(images: Any, torch: Any) -> Any:
+    """A quarter of them with another of the batch 10 to 35 dB softer: the louder of both wherever they meet."""
+    count = len(images)
+    softer = (10 + 25 * torch.rand(count, 1, 1)) * _DB
+    heard = torch.where(torch.rand(count, 1, 1) < 0.25, images[torch.randperm(count)] - softer, 0.0)
+    return torch.maximum(images, heard)
 
 
 def _stripes(count: int, length: int, widest: int, torch: Any) -> Any:

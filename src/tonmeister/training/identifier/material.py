@@ -24,11 +24,12 @@ __all__ = ["Held", "held_sounds", "training_pictures"]
 _CHUNK: Final = 500
 _SONG_CHUNK: Final = 50
 _HELD_PATCHES: Final = 8
+_MACHINES: Final = 3
 
 
 def training_pictures(options: RecipeOptions, progress: Progress) -> Pictures:
     """Pictures of single sounds and of the tracks of songs."""
-    sources = cache(options.sounds.open)
+    sources = cache(lambda: options.sounds.open(machines=_MACHINES))
     single = _chunks(
         options,
         "train",

@@ -10,7 +10,7 @@ from tonmeister.errors import BadInputError
 from tonmeister.training.identifier.clips import read_clips
 from tonmeister.training.identifier.examples import Sources
 from tonmeister.training.identifier.fonts import Font
-from tonmeister.training.identifier.kits import FontKit, Kit, read_kit
+from tonmeister.training.identifier.kits import FontKit, Kit, PatchKit, read_kit
 from tonmeister.training.identifier.learning import LearningOptions
 
 __all__ = ["Progress", "RecipeOptions", "SoundFiles"]
@@ -28,13 +28,17 @@ class SoundFiles:
     midi: tuple[Path, ...] = ()
     clips: Path | None = None
 
-    def open(self) -> Sources:
-        """Load all; raises `BadInputError` without a soundfont: most instruments come from there."""
+    def open(self, *, machines: int = 0) -> Sources:
+        """Load all; raises `BadInputError` without a soundfont: most instruments come from there.
+
+        With `machines`, a synthesized kit is taken as often as so many others.
+        """
         if not self.fonts:
             raise BadInputError("no soundfont given: most instruments are taught with one (--font FILE.sf2)")
         fonts = [Font(path) for path in self.fonts]
         kits: list[Kit] = [FontKit(font, program) for font in fonts for program in font.drum_programs()]
         kits += [read_kit(path) for path in self.kits]
+        kits += [PatchKit()] * machines
         clips = read_clips(self.clips) if self.clips else []
         speech = [clip.samples.mean(axis=0) for clip in clips if clip.word == "speech"]
         return Sources(fonts, [kit for kit in kits if kit.pieces], clips, speech)

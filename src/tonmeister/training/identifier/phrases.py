@@ -84,8 +84,10 @@ def _event(
     return notes
 
 
-def groove(seconds: float, rng: np.random.Generator, *, busy: float = 0.5) -> list[Hit]:
-    """A drummer's few seconds: kick, snare, hats or ride, now and then toms and crashes."""
+def groove(
+    seconds: float, rng: np.random.Generator, *, busy: float = 0.5, extra: tuple[str, ...] = ()
+) -> list[Hit]:
+    """A drummer's few seconds: kick, snare, hats or ride, now and then toms and crashes; `extra` pieces play along."""
     step_s = 60.0 / rng.uniform(65, 170) / 4
     kicks = rng.random(16) < 0.1 + 0.2 * busy
     kicks[0] = True
@@ -102,19 +104,48 @@ def groove(seconds: float, rng: np.random.Generator, *, busy: float = 0.5) -> li
         for piece, plays in pieces:
             if plays:
                 hits.append(Hit(max(0.0, at + rng.normal(0, 0.006)), piece, _force(place, rng)))
-    return hits
+    return hits + [hit for piece in extra for hit in _in_time(piece, step_s, seconds, rng)]
 
 
 def strokes(piece: str, seconds: float, rng: np.random.Generator) -> list[Hit]:
-    """One piece alone: a single stroke, a beat, or sixteenths."""
-    if rng.random() < 0.15:
+    """One piece alone: a single stroke, a pattern in time, or strokes here and there."""
+    kind = rng.random()
+    if kind < 0.15:
         return [Hit(0.0, piece, int(rng.integers(50, 127)))]
     step_s = 60.0 / rng.uniform(65, 170) / 4
+    if kind < 0.6:
+        return _in_time(piece, step_s, seconds, rng)
     density = {"crash": 0.04, "tom": 0.25, "ride": 0.4, "kick": 0.25, "snare": 0.2}.get(piece, 0.5)
     density *= rng.uniform(0.4, 1.6)
     steps = np.flatnonzero(rng.random(int(seconds / step_s) + 1) < density)
     hits = [Hit(max(0.0, s * step_s + rng.normal(0, 0.006)), piece, _force(int(s) % 16, rng)) for s in steps]
     return hits or [Hit(0.0, piece, 100)]
+
+
+_OFTEN: Final[dict[str, tuple[int, ...]]] = {
+    "kick": (4, 4, 8, 8, 3, 6),
+    "snare": (8, 8, 8, 4, 16),
+    "tom": (2, 2, 4, 8),
+    "crash": (16, 32, 64),
+    "ride": (2, 4, 4, 3),
+    "claps": (8, 8, 4, 16),
+    "triangle": (4, 8, 16),
+}
+"""Sixteenths between two strokes of a pattern; of what is not named, one to four."""
+
+
+def _in_time(piece: str, step_s: float, seconds: float, rng: np.random.Generator) -> list[Hit]:
+    """A stroke every so many sixteenths, from the beat or behind it, a few left out and a few added."""
+    every = int(rng.choice(_OFTEN.get(piece, (1, 1, 2, 2, 4))))
+    behind = int(rng.choice([0, 0, every // 2]))
+    count = int(seconds / step_s) + 1
+    plays = (np.arange(count) % every == behind) & (rng.random(count) > rng.choice([0.0, 0.1]))
+    plays |= rng.random(count) < rng.choice([0.0, 0.0, 0.06])
+    loose_s = rng.choice([0.0, 0.004, 0.01])
+    return [
+        Hit(max(0.0, int(s) * step_s + rng.normal(0, 1) * loose_s), piece, _force(int(s) % 16, rng))
+        for s in np.flatnonzero(plays)
+    ] or [Hit(0.0, piece, 100)]
 
 
 def _force(place: int, rng: np.random.Generator) -> int:

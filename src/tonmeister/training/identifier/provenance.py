@@ -15,6 +15,7 @@ _KNOWN: Final = {
     "MuseScore_General": "MIT (S. Christian Collins and others; Debian musescore-general-soundfont)",
     "TimGM6mb": "GPL-2 (Tim Brechbill; Debian timgm6mb-soundfont)",
     "sf_GMbank": "LGPL-2.1+ (Debian csound-soundfont)",
+    "sonivox": "Apache-2.0 (Sonic Network; npm @coderline/alphatab)",
     "ElectricEmpireKit": "GPL-2+, all rights granted by its maker (Artemiy Pavlov; Debian hydrogen-drumkits)",
     "HardElectro1": "GPL-2+, all rights granted by its maker (Artemiy Pavlov; Debian hydrogen-drumkits)",
     "VariBreaks": "GPL-2+, all rights granted by its maker (Artemiy Pavlov; Debian hydrogen-drumkits)",

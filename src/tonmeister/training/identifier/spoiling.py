@@ -48,6 +48,10 @@ def spoiled(sound: FloatArray, rng: np.random.Generator) -> FloatArray:
         sound = _equalized(sound, rng)
     if rng.random() < 0.25:
         sound = _compressed(sound, rng)
+    if rng.random() < 0.15:
+        sound = _chorused(sound, rng)
+    if rng.random() < 0.15:
+        sound = _echoed(sound, rng)
     if rng.random() < 0.45:
         sound = reverberant(sound, rng)
     if rng.random() < 0.3:
@@ -98,6 +102,29 @@ def _compressed(sound: FloatArray, rng: np.random.Generator) -> FloatArray:
         held[i] = max(held[i], held[i - 1] * decay)
     gain = np.maximum(held, 1e-3) ** -rng.uniform(0.2, 0.7)
     return normalized(np.asarray(sound * np.interp(np.arange(len(level)), steps, gain), np.float32))
+
+
+def _chorused(sound: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """With itself through a delay that moves: a chorus above 10 ms, a flanger below."""
+    t = np.arange(sound.shape[1])
+    middle, depth = rng.uniform(1, 25) * RATE_HZ / 1000, rng.uniform(0.2, 0.9)
+    turn = 2 * np.pi * rng.uniform(0.1, 3.0) * t / RATE_HZ
+    out = np.array(sound, np.float32)
+    for side, channel in enumerate(sound):
+        at = t - middle * (1 + 0.5 * depth * np.sin(turn + side * np.pi / 2))
+        out[side] += np.float32(rng.uniform(0.3, 1.0)) * np.interp(at, t, channel, left=0.0).astype(
+            np.float32
+        )
+    return normalized(out)
+
+
+def _echoed(sound: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """With one to four echoes, each softer."""
+    out, every, softer = np.array(sound), round(rng.uniform(0.06, 0.5) * RATE_HZ), rng.uniform(0.15, 0.6)
+    for k in range(1, int(rng.integers(2, 6))):
+        if k * every < sound.shape[1]:
+            out[:, k * every :] += np.float32(softer**k) * sound[:, : -k * every]
+    return normalized(out)
 
 
 def reverberant(
