@@ -53,16 +53,19 @@ def command(plan: Path, track: str | None, everything: bool, settings: dict[str,
 def _show(screen: Any, plan: MixPlan, stories: Sequence[StripStory], everything: bool) -> None:
     import sys
 
+    from rich.console import Group
     from rich.padding import Padding
     from rich.text import Text
 
     if screen.quiet:
         return
     console = screen.console(sys.stdout)
-    width = min(console.width, _LINE)
+    lines: list[Padding | Text] = []
     for indent, line in explanation_lines(plan, stories, everything=everything):
         text = Text(line, style="" if indent else "bold")
-        console.print(Padding(text, (0, 0, 0, indent), expand=False) if line else text, width=width)
+        lines.append(Padding(text, (0, 0, 0, indent), expand=False) if line else text)
+    # at once: each print looks at the terminal anew
+    console.print(Group(*lines), width=min(console.width, _LINE))
 
 
 def _wanted(stories: list[StripStory], track: str | None) -> list[StripStory]:
