@@ -57,6 +57,7 @@ STANDS_FOR: Mapping[str, Mapping[str, str]] = {
     "hpss": {"drums": "percussive", "other": "harmonic", "guitar": "harmonic"},
     "nmf": {"guitar": "other"},
     "ensemble": {"guitar": "other"},
+    "ensemble-combiner": {"guitar": "other"},
     "jazz": {"guitar": "solo"},
     "jazz-paper": {"guitar": "solo"},
     "pitch-informed": {"guitar": "solo", "vocals": "solo"},

@@ -15,6 +15,7 @@ SHIPPED: Final[dict[str, str]] = {
     "deep-remix": "how likely the voice dominates each part of a spectrum",
     "dynamical": "how the gains of instrument groups move with the sound of all tracks",
     "ensemble": "masks for vocals, drums, bass and other",
+    "ensemble-combiner": "one mask from the four kinds of an ensemble",
     "identifier": "what instrument a track is, from its sound",
     "identifier-baseline": "the baseline of instrument identification",
     "jazz-pan": "where a jazz soloist stands and how loud, from its sound",

@@ -106,6 +106,12 @@ SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
         ("vocals", "drums", "bass", "other"),
         "Grais, Roma, Simpson & Plumbley (2016)",
     ),
+    "ensemble-combiner": SeparatorInfo(
+        "tonmeister.separation.network_model:ensemble_combiner",
+        "the same masks, combined by a further network instead of their mean",
+        ("vocals", "drums", "bass", "other"),
+        "after Grais, Roma, Simpson & Plumbley, Interspeech 2016",
+    ),
     "web-remix": SeparatorInfo(
         "tonmeister.separation.network_model:web_remix",
         "three networks, and the surest takes the bin",
