@@ -101,6 +101,7 @@ def command(output: Path, settings: dict[str, Any], **asked: Any) -> None:
 
 
 def _options(asked: dict[str, Any]) -> Any:
+    from tonmeister.cli.again import call_again
     from tonmeister.training.identifier.learning import LearningOptions
     from tonmeister.training.identifier.options import RecipeOptions, SoundFiles
 
@@ -115,4 +116,5 @@ def _options(asked: dict[str, Any]) -> Any:
         held_examples=asked["held_examples"],
         learning=LearningOptions(epochs=asked["epochs"]),
         cache=asked["cache"],
+        command=call_again(),
     )

@@ -69,7 +69,7 @@ def command(output: Path, settings: dict[str, Any], **asked: Any) -> None:
 
     screen = Screen.of(settings)
     given.check_names({"the model": output}, overwrite=asked["overwrite"])
-    recipe = _recipe(output, asked)
+    recipe = _recipe(asked)
     with screen.progress() as bars:
         if asked["what"] == "solo":
             card = train_solo(recipe, output, overwrite=asked["overwrite"], progress=bars)
@@ -80,9 +80,10 @@ def command(output: Path, settings: dict[str, Any], **asked: Any) -> None:
     screen.say(f"model: {output}")
 
 
-def _recipe(output: Path, asked: dict[str, Any]) -> Any:
+def _recipe(asked: dict[str, Any]) -> Any:
     from dataclasses import replace
 
+    from tonmeister.cli.again import call_again
     from tonmeister.training.jazz.recipe import JazzRecipe
 
     if asked["cache"] is not None:
@@ -95,7 +96,7 @@ def _recipe(output: Path, asked: dict[str, Any]) -> Any:
         seed=asked["seed"],
         test_pieces=asked["test_pieces"],
         cache=asked["cache"],
-        command=_command(output, asked),
+        command=call_again(),
     )
     if asked["epochs"] is None:
         return recipe
@@ -104,15 +105,3 @@ def _recipe(output: Path, asked: dict[str, Any]) -> Any:
         solo_learning=replace(recipe.solo_learning, epochs=asked["epochs"]),
         pan_learning=replace(recipe.pan_learning, epochs=asked["epochs"]),
     )
-
-
-def _command(output: Path, asked: dict[str, Any]) -> str:
-    """The call that makes the model again, files by their names alone."""
-    words = ["tonmeister train jazz", f"--what {asked['what']}"]
-    words += [f"--solo {Path(asked['solo']).name}"] if asked["what"] == "pan" else []
-    words += [f"--font {path.name}" for path in asked["fonts"]]
-    words += [f"--test-font {path.name}" for path in asked["test_fonts"]]
-    words += [f"--pieces {asked['pieces']}", f"--test-pieces {asked['test_pieces']}"]
-    words += [f"--length {asked['duration_s']:g}"]
-    words += [f"--epochs {asked['epochs']}"] if asked["epochs"] else []
-    return " ".join([*words, f"--seed {asked['seed']}", f"-o {output.name}"])
