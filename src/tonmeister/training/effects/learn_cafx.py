@@ -7,6 +7,7 @@ best by least squares; the error-to-signal ratio counts beside the absolute erro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from tonmeister.units import DoubleArray
 __all__ = ["best_curve", "pretrain", "train_cafx"]
 
 STEPS: Final = 1500
-PRETRAIN_STEPS: Final = 300
+PRETRAIN_STEPS: Final = 1000
 BATCH: Final = 16
 RATE: Final = 3e-4
 FAITHFUL_RATE: Final = 1e-4
@@ -48,7 +49,7 @@ def train_cafx(
     best, interrupted = Best(), False
     try:
         if options.faithful:
-            pretrain(net, frames.batch, min(PRETRAIN_STEPS, budget.steps))
+            pretrain(net, frames.batch, min(PRETRAIN_STEPS, budget.steps), late=lambda: budget.done > 0.5)
         else:
             _bend(torch, net, sounds)
         _main(torch, net, frames, budget, best, options)
@@ -63,13 +64,20 @@ def train_cafx(
     return CafxNetwork(weights, 16000, dry_gain=dry_gain), Course(budget.taken, interrupted, recipe)
 
 
-def pretrain(net: Any, batch: Any, steps: int, rate: float = 3e-3) -> float:
-    """Filter bank and envelopes learn to give back what they hear, dry and wet alike; the last loss (ESR)."""
+def pretrain(
+    net: Any, batch: Any, steps: int, rate: float = 3e-3, late: Callable[[], bool] = lambda: False
+) -> float:
+    """Filter bank and envelopes learn to give back what they hear, dry and wet alike; the last loss (ESR).
+
+    Ends early when it is `late`.
+    """
     torch = torch_module()
     learned = [net.bank, net.bank_bias, net.envelope, net.envelope_bias]
     optimizer = torch.optim.Adam(learned, lr=rate, betas=(0.9, 0.99))
     esr = float("nan")
     for step in range(steps):
+        if late():
+            break
         for group in optimizer.param_groups:
             group["lr"] = rate * (1.0 - 0.95 * step / steps)
         heard = torch.cat(batch())
