@@ -464,7 +464,7 @@ def test_a_cut_file_is_refused_in_one_line(networks: dict[str, NetworkModel], tm
 # ------------------------------------------------------------------ what ships
 
 
-@pytest.mark.parametrize("name", ["deep-remix", "web-remix", "ensemble", "ensemble-combiner"])
+@pytest.mark.parametrize("name", ["deep-remix", "web-remix", "ensemble", "ensemble-combiner", "fcn"])
 def test_shipped_weights_are_what_their_card_says(name: str) -> None:
     network = open_network(name)
     card = network.model.card

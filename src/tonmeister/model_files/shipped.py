@@ -16,6 +16,7 @@ SHIPPED: Final[dict[str, str]] = {
     "dynamical": "how the gains of instrument groups move with the sound of all tracks",
     "ensemble": "masks for vocals, drums, bass and other",
     "ensemble-combiner": "one mask from the four kinds of an ensemble",
+    "fcn": "how much of a spectrum is the voice, by convolutions",
     "identifier": "what instrument a track is, from its sound",
     "identifier-baseline": "the baseline of instrument identification",
     "jazz-pan": "where a jazz soloist stands and how loud, from its sound",

@@ -112,6 +112,12 @@ SEPARATORS: Final[Mapping[str, SeparatorInfo]] = {
         ("vocals", "drums", "bass", "other"),
         "after Grais, Roma, Simpson & Plumbley, Interspeech 2016",
     ),
+    "fcn": SeparatorInfo(
+        "tonmeister.separation.network_model:fcn",
+        "the voice's magnitudes, by a small convolutional network",
+        ("vocals",),
+        "after Grais & Plumbley, GlobalSIP 2017",
+    ),
     "web-remix": SeparatorInfo(
         "tonmeister.separation.network_model:web_remix",
         "three networks, and the surest takes the bin",
