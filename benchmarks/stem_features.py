@@ -31,7 +31,7 @@ def main(stems: int, cache: Path | None) -> None:
             excerpt = excerpt_of(pair.raw[np.newaxis], RATE)
             if excerpt is None or len(falls[pair.group]) == stems:
                 continue
-            moves = control(excerpt, model.predictors[pair.group].predict(excerpt.values))
+            moves = control(excerpt, model.predictors[pair.group].predict(excerpt.values, excerpt.hinted))
             falls[pair.group].append(1.0 - moves.after / max(moves.before, 1e-12))
         if all(len(falls[g]) == stems for g in GROUPS):
             break

@@ -20,9 +20,10 @@ from tonmeister.engines.autoencoder.domain import fit_to, numbers
 from tonmeister.engines.autoencoder.engine import AutoencoderEngine
 from tonmeister.engines.autoencoder.groups import GROUPS, group_of
 from tonmeister.engines.autoencoder.hearing import Excerpt, excerpt_of, loudness_lufs, through
+from tonmeister.engines.autoencoder.hints import HINTS, hints
 from tonmeister.engines.autoencoder.measures import NAMES, measures
 from tonmeister.engines.autoencoder.options import AutoencoderOptions
-from tonmeister.engines.autoencoder.targets import Targets
+from tonmeister.engines.autoencoder.targets import Targets, bent, unbent
 from tonmeister.errors import BadInputError
 from tonmeister.hearing import TrackEar
 from tonmeister.multitrack import Multitrack, Track
@@ -51,6 +52,30 @@ def test_measures_of_a_sine_are_what_they_must_be() -> None:
     louder = dict(zip(NAMES, measures(2 * tone, RATE), strict=True))
     assert louder["leq.mean"] - values["leq.mean"] == pytest.approx(6.02, abs=0.05)
     assert not measures(tone[:1000], RATE).any()
+
+
+def test_hints_of_a_sine_that_pauses_are_what_they_must_be() -> None:
+    tone = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(4 * RATE) / RATE)).astype(np.float32)
+    tone[2 * RATE :] = 0.0
+    values = hints(tone, RATE)
+    assert values.shape == (HINTS,)
+    assert values[0] == pytest.approx(3.01, abs=0.1), "the crest factor of a sine"
+    assert values[7] == pytest.approx(20 * np.log10(0.5), abs=0.01), "the highest peak"
+    bands = values[8:33]
+    assert bands[12] == pytest.approx(0.0, abs=1.0), "800 to 1008 Hz"
+    assert np.delete(bands, [12, 13]).max() < -50.0, "the next one shares a bin"
+    assert values[37:40].max() < 1.5, "one phrase, at one level"
+    assert 0.4 < values[40] < 0.6, "half of the time it sounds"
+    assert not hints(np.zeros(RATE, np.float32), RATE).any()
+
+
+def test_bent_measures_become_themselves_again() -> None:
+    values = np.abs(np.random.default_rng(0).standard_normal((5, len(NAMES)))) + 1e-3
+    np.testing.assert_allclose(unbent(bent(values)), values, rtol=1e-9)
+    twice = bent(values * 2) - bent(values)
+    at = NAMES.index("rms.stdev")
+    np.testing.assert_allclose(twice[:, at], np.log(2.0))
+    np.testing.assert_allclose(twice[:, NAMES.index("rms.mean")], values[:, NAMES.index("rms.mean")])
 
 
 def test_loudness_agrees_with_the_meter() -> None:

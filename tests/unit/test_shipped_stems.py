@@ -79,7 +79,7 @@ def test_the_features_model_predicts_better_than_no_change_and_the_controller_us
     assert set(model.predictors) == set(GROUPS)
     heard = excerpt_of(pairs["vocals"].raw[np.newaxis], RATE)
     assert heard is not None
-    targets = model.predictors["vocals"].predict(heard.values)
+    targets = model.predictors["vocals"].predict(heard.values, heard.hinted)
     assert (targets.skill > 0.2).sum() > 20
     moves = control(heard, targets)
     assert moves.after <= moves.before

@@ -13,6 +13,7 @@ import torch
 from makers_datasets import write
 from makers_stems import RATE, plucked
 from tonmeister.effects.equalizer import EqSection, Equalizer
+from tonmeister.engines.autoencoder.hints import HINTS
 from tonmeister.training.stems.engineer import engineered, listened
 from tonmeister.training.stems.faithful import ratio_mask, rows, train_stages
 from tonmeister.training.stems.features import fit_predictor, judge, select_features
@@ -285,17 +286,22 @@ def test_medleydb_sums_the_raws_of_a_stem(tmp_path: Path) -> None:
 def test_selection_and_regression_find_what_was_done() -> None:
     """Two of 129 measures were moved: one by a constant, one by half of itself."""
     rng = np.random.default_rng(0)
-    raw = rng.standard_normal((60, 129))
+    raw = np.exp(rng.standard_normal((120, 129)))
     stem = raw.copy()
-    stem[:, 5] += 3.0 + 0.1 * rng.standard_normal(60)
+    stem[:, 16] += 3.0 + 0.1 * rng.standard_normal(120)
     stem[:, 9] = 0.5 * raw[:, 9] + 2.0
-    songs = [str(i // 2) for i in range(60)]
+    songs = [str(i // 2) for i in range(120)]
     from tonmeister.engines.autoencoder.measures import NAMES
 
-    selection = select_features(raw, stem, 0, trees=40)
-    assert selection.names[0] in {NAMES[5], NAMES[9]}
+    selection = select_features(raw[:60], stem[:60], 0, trees=40)
+    assert selection.names[0] in {NAMES[16], NAMES[9]}
     assert selection.accuracy > 0.9
-    predictor = fit_predictor(raw[:40], stem[:40], songs[:40])
-    figures = judge(predictor, raw[40:], stem[40:], (NAMES[5], NAMES[9]), "bass")
+    hinted = rng.standard_normal((120, HINTS))
+    predictor = fit_predictor(raw[:80], hinted[:80], stem[:80], songs[:80])
+    scale = raw[:80].std(0)
+    figures = judge(predictor, raw[80:], hinted[80:], stem[80:], (NAMES[16], NAMES[9]), "bass", scale)
     assert figures.cut > 0.7
-    assert figures.skill[NAMES[5]] > 0.8
+    assert figures.skill[NAMES[16]] > 0.8
+    wild = predictor.predict(50.0 * raw[0], hinted[0]).values
+    assert (wild >= stem[:80].min(0)).all()
+    assert (wild <= stem[:80].max(0)).all()

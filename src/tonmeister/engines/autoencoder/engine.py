@@ -171,7 +171,7 @@ class AutoencoderEngine:
         if amount == 0.0:
             self.notes.append(f"{task.stem.strip}: no targets, {fit.text}")
             return
-        wanted = model.predictors[task.stem.group].predict(task.excerpt.values)
+        wanted = model.predictors[task.stem.group].predict(task.excerpt.values, task.excerpt.hinted)
         values = task.excerpt.values
         targets = replace(wanted, values=values + amount * (wanted.values - values))
         moves = control(task.excerpt, targets)

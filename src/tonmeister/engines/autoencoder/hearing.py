@@ -10,6 +10,7 @@ import numpy as np
 from tonmeister.dsp.loudness import integrated_lufs, k_weighting_coefficients
 from tonmeister.effects.base import Effect
 from tonmeister.engines.autoencoder.domain import number
+from tonmeister.engines.autoencoder.hints import hints
 from tonmeister.engines.autoencoder.measures import measures
 from tonmeister.units import DoubleArray, FloatArray, db_to_gain
 
@@ -26,6 +27,8 @@ class Excerpt:
     raised_db: float
     values: DoubleArray = field(repr=False)
     """Its measures."""
+    hinted: DoubleArray = field(repr=False)
+    """Its hints."""
 
 
 def excerpt_of(samples: FloatArray, sample_rate: int) -> Excerpt | None:
@@ -36,7 +39,9 @@ def excerpt_of(samples: FloatArray, sample_rate: int) -> Excerpt | None:
         return None
     raised_db = number("hearing.loudness_lufs") - heard
     leveled = mid * np.float32(db_to_gain(raised_db))
-    return Excerpt(leveled, sample_rate, raised_db, measures(leveled, sample_rate))
+    return Excerpt(
+        leveled, sample_rate, raised_db, measures(leveled, sample_rate), hints(leveled, sample_rate)
+    )
 
 
 def loudness_lufs(samples: FloatArray, sample_rate: int) -> float | None:

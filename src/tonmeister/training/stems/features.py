@@ -7,6 +7,7 @@ stem's features from the raw one's, and are judged on songs left out, per featur
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from tonmeister.engines.autoencoder.measures import NAMES
-from tonmeister.engines.autoencoder.targets import Predictor
+from tonmeister.engines.autoencoder.targets import Predictor, bent
 from tonmeister.units import DoubleArray
 
 __all__ = ["PUBLISHED", "FeatureFigures", "Selection", "fit_predictor", "judge", "plain", "select_features"]
@@ -38,8 +39,8 @@ _TREES: Final = 200
 _REPEATS: Final = 3
 _MOST: Final = 8
 _FOLDS: Final = 6
-_NEIGHBORS: Final = (3, 5, 8, 13, 19)
-_RIDGES: Final = (30.0, 100.0, 300.0, 1000.0)
+_WIDTHS: Final = (0.1, 0.2, 0.4, 0.8)
+_RIDGES: Final = (0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,26 +121,30 @@ def _accuracy(x: DoubleArray, y: np.ndarray, seed: int, trees: int) -> float:
     return float(forest.fit(x, y).oob_score_)
 
 
-def fit_predictor(raw: DoubleArray, stem: DoubleArray, songs: Sequence[str]) -> Predictor:
-    """Neighbors and ridge with the sizes that do best on songs left out; spread and skill from these songs."""
-    best: tuple[float, int, float, DoubleArray] | None = None
-    for neighbors in _NEIGHBORS:
+def fit_predictor(
+    raw: DoubleArray, hinted: DoubleArray, stem: DoubleArray, songs: Sequence[str]
+) -> Predictor:
+    """The kernel width and the ridge that do best on songs left out; spread and skill from these songs.
+
+    `raw` and `stem` are measures (n, 129), `hinted` the hints of the raw stems (n, 46).
+    """
+    scale = np.maximum(raw.std(0), 1e-9)
+    best: tuple[float, float, float, DoubleArray] | None = None
+    for width in _WIDTHS:
         for ridge in _RIDGES:
-            predicted = _left_out(raw, stem, songs, neighbors, ridge)
-            scale = np.maximum(raw.std(0), 1e-9)
+            predicted = _left_out(raw, hinted, stem, songs, width, ridge)
             error = float((np.abs(predicted - stem) / scale).mean())
             if best is None or error < best[0]:
-                best = (error, neighbors, ridge, predicted)
+                best = (error, width, ridge, predicted)
     assert best is not None
-    _, neighbors, ridge, predicted = best
-    fitted = _fitted(raw, stem, neighbors, ridge)
-    spread = (predicted - stem).std(0) / fitted.scale
+    _, width, ridge, predicted = best
     skill = 1 - np.abs(predicted - stem).mean(0) / np.maximum(np.abs(raw - stem).mean(0), 1e-12)
-    return _fitted(raw, stem, neighbors, ridge, spread, np.clip(skill, -1.0, 1.0))
+    fitted = _fitted(raw, hinted, stem, width, ridge)
+    return dataclasses.replace(fitted, spread=(predicted - stem).std(0), skill=np.clip(skill, -1.0, 1.0))
 
 
 def _left_out(
-    raw: DoubleArray, stem: DoubleArray, songs: Sequence[str], neighbors: int, ridge: float
+    raw: DoubleArray, hinted: DoubleArray, stem: DoubleArray, songs: Sequence[str], width: float, ridge: float
 ) -> DoubleArray:
     names = sorted(set(songs))
     fold_of = {name: i % _FOLDS for i, name in enumerate(names)}
@@ -147,40 +152,40 @@ def _left_out(
     predicted = np.array(raw)
     for fold in range(min(_FOLDS, len(names))):
         inside = folds != fold
-        fitted = _fitted(raw[inside], stem[inside], neighbors, ridge)
+        fitted = _fitted(raw[inside], hinted[inside], stem[inside], width, ridge)
         for index in np.flatnonzero(~inside):
-            predicted[index] = fitted.predict(raw[index]).values
+            predicted[index] = fitted.predict(raw[index], hinted[index]).values
     return predicted
 
 
 def _fitted(
-    raw: DoubleArray,
-    stem: DoubleArray,
-    neighbors: int,
-    ridge: float,
-    spread: DoubleArray | None = None,
-    skill: DoubleArray | None = None,
+    raw: DoubleArray, hinted: DoubleArray, stem: DoubleArray, width: float, ridge: float
 ) -> Predictor:
-    mean, scale = raw.mean(0), np.maximum(raw.std(0), 1e-9)
-    x = np.clip((raw - mean) / scale, -4.0, 4.0)
-    changes = np.clip((stem - raw) / scale, -6.0, 6.0)
+    straight = bent(raw)
+    inputs = np.concatenate([straight, hinted], axis=1)
+    mean, scale = inputs.mean(0), np.maximum(inputs.std(0), 1e-9)
+    x = np.clip((inputs - mean) / scale, -4.0, 4.0)
+    unit = np.maximum(straight.std(0), 1e-9)
+    changes = np.clip((bent(stem) - straight) / unit, -6.0, 6.0)
     center = changes.mean(0)
-    power = x @ x.T + ridge * np.eye(len(x))
-    slopes = x.T @ np.linalg.solve(power, changes - center)
+    squares = (x**2).sum(1)
+    apart = np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0) / x.shape[1]
+    dual = np.linalg.solve(np.exp(-width * apart) + ridge * np.eye(len(x)), changes - center)
     nothing = np.zeros(raw.shape[1])
     return Predictor(
-        mean, scale, x, changes, slopes, center,
-        nothing if spread is None else spread, nothing if skill is None else skill, neighbors,
+        mean, scale, x, dual, center, unit, stem.min(0), stem.max(0), nothing, nothing, width
     )  # fmt: skip
 
 
 def judge(
-    predictor: Predictor, raw: DoubleArray, stem: DoubleArray, chosen: Sequence[str], group: str
-) -> FeatureFigures:
-    """Errors on stems that the predictor was not fitted to."""
-    predicted = np.stack([predictor.predict(row).values for row in raw])
-    mae = np.abs(predicted - stem).mean(0) / predictor.scale
-    identity = np.abs(raw - stem).mean(0) / predictor.scale
+    predictor: Predictor, raw: DoubleArray, hinted: DoubleArray, stem: DoubleArray, chosen: Sequence[str],
+    group: str, scale: DoubleArray,
+) -> FeatureFigures:  # fmt: skip
+    """Errors on stems that the predictor was not fitted to, in units of `scale`, the deviation of each measure."""
+    rows = zip(raw, hinted, strict=True)
+    predicted = np.stack([predictor.predict(values, more).values for values, more in rows])
+    mae = np.abs(predicted - stem).mean(0) / scale
+    identity = np.abs(raw - stem).mean(0) / scale
 
     def cut(names: Sequence[str]) -> float:
         at = [NAMES.index(n) for n in names]

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from tonmeister.engines.autoencoder.groups import GROUPS
+from tonmeister.engines.autoencoder.hints import hints
 from tonmeister.engines.autoencoder.measures import measures
 from tonmeister.errors import BadInputError
 from tonmeister.training.stems.learning import BandClip, LearningOptions
@@ -61,6 +62,7 @@ class Material:
     train: dict[str, list[BandClip]]
     test: dict[str, list[StemPair]]
     raw_measures: dict[str, list[np.ndarray]]
+    raw_hints: dict[str, list[np.ndarray]]
     stem_measures: dict[str, list[np.ndarray]]
     measured_songs: dict[str, list[str]]
     pairs: dict[str, list[StemPair]]
@@ -70,8 +72,8 @@ class Material:
     @classmethod
     def of(cls, groups: Sequence[str]) -> Material:
         """Nothing yet."""
-        train, test, raw, stem, songs, pairs = ({g: [] for g in groups} for _ in range(6))  # type: ignore[var-annotated]
-        return cls(train, test, raw, stem, songs, pairs, [])
+        train, test, raw, hinted, stem, songs, pairs = ({g: [] for g in groups} for _ in range(7))  # type: ignore[var-annotated]
+        return cls(train, test, raw, hinted, stem, songs, pairs, [])
 
     def raw_of(self, group: str, *, testing: bool) -> list[np.ndarray]:
         """Measures of the raw stems that are for testing, or of the others."""
@@ -118,6 +120,7 @@ def _take(
     kept = options.cache if options.songs and not options.folders else None
     clip, raw, stem = _heard(pair, None if kept is None else kept / f"heard-{pair.song}-{place[1]}.npz")
     material.raw_measures[pair.group].append(raw)
+    material.raw_hints[pair.group].append(hints(pair.raw, RATE))
     material.stem_measures[pair.group].append(stem)
     material.measured_songs[pair.group].append(TEST + pair.song if testing else pair.song)
     if testing:

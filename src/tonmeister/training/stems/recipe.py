@@ -147,7 +147,7 @@ def train_features(
     metrics: dict[str, Any] = {}
     settings: dict[str, Any] = {
         "names": list(NAMES),
-        "neighbors": {},
+        "widths": {},
         "feature_ranges": {},
         "chosen": {},
         "skill": {},
@@ -156,13 +156,17 @@ def train_features(
         progress("analyzing features", number / len(options.groups))
         songs = np.array(material.measured_songs[group])
         testing = np.char.startswith(songs, TEST)
-        raw, stem = (np.stack(rows[group]) for rows in (material.raw_measures, material.stem_measures))
+        raw, hinted, stem = (
+            np.stack(rows[group])
+            for rows in (material.raw_measures, material.raw_hints, material.stem_measures)
+        )
         selection = select_features(raw[~testing], stem[~testing], options.seed)
-        fitted = fit_predictor(raw[~testing], stem[~testing], songs[~testing].tolist())
-        figures = judge(fitted, raw[testing], stem[testing], selection.names, group)
+        fitted = fit_predictor(raw[~testing], hinted[~testing], stem[~testing], songs[~testing].tolist())
+        scale = np.maximum(raw[~testing].std(0), 1e-9)
+        figures = judge(fitted, raw[testing], hinted[testing], stem[testing], selection.names, group, scale)
         metrics[group] = plain(selection, figures, group)
         arrays |= {f"{group}.{n}": getattr(fitted, n).astype(np.float32) for n in targets.ARRAYS}
-        settings["neighbors"][group] = fitted.neighbors
+        settings["widths"][group] = fitted.width
         settings["chosen"][group] = list(selection.names)
         settings["feature_ranges"][group] = ranges_of(list(raw[~testing]))
         settings["skill"][group] = dict(figures.skill)
