@@ -93,7 +93,7 @@ def command(
         learned = recipe.learn(songs, scheme, choice, told)  # type: ignore[arg-type]
         curve = recipe.learning_curve(songs, learned)
     recipe.write_model(
-        output, learned, recipe=_recipe(folders, synthesize, seed, scheme, layout, scramble_db),
+        output, learned, recipe=_recipe(seed),
         data=_data(folders, synthesize, scramble_db),
         overwrite=overwrite,
     )  # fmt: skip
@@ -196,17 +196,11 @@ def _plain(learned: Learned, curve: list[tuple[int, float, float]]) -> dict[str,
     }
 
 
-def _recipe(
-    folders: tuple[Path, ...], synthesize: int, seed: int, scheme: str, layout: str | None, scramble_db: float
-) -> dict[str, Any]:
+def _recipe(seed: int) -> dict[str, Any]:
     from tonmeister import __version__
+    from tonmeister.cli.again import call_again
 
-    given_words = [f"--data {folder.name}" for folder in folders]
-    given_words += [f"--synthesize {synthesize}"] if synthesize else []
-    given_words += [f"--layout {layout}"] if layout else []
-    given_words += [f"--scramble-faders {scramble_db:g}"] if scramble_db else []
-    words = " ".join((*given_words, f"--groups {scheme} --seed {seed} -o MODEL.npz"))
-    return {"command": f"tonmeister train dynamical {words}", "seed": seed, "version": __version__}
+    return {"command": call_again(), "seed": seed, "version": __version__}
 
 
 def _data(folders: tuple[Path, ...], synthesize: int, scramble_db: float) -> list[Any]:
