@@ -130,11 +130,12 @@ def _options(asked: dict[str, Any], groups: tuple[str, ...]) -> RecipeOptions:
 def _train(
     outputs: dict[str, Path], options: RecipeOptions, asked: dict[str, Any], bars: Any
 ) -> tuple[list[Trained], list[str]]:
+    from tonmeister.cli.again import call_again
     from tonmeister.training.stems import recipe
     from tonmeister.training.stems.faithful import train_faithful
 
     material = recipe.gather(options, bars)
-    too = {"command": _command_line(asked), "overwrite": asked["overwrite"], "progress": bars}
+    too = {"command": call_again(), "overwrite": asked["overwrite"], "progress": bars}
     stages = {name: asked[name] for name in ("epochs", "mask_epochs", "as_released")}
     made: list[Trained] = []
     for subject, path in outputs.items():
@@ -151,20 +152,6 @@ def _train(
 
         draw_gains(asked["plots"] / "stem-gains.png", outputs, material.test)
     return made, list(material.notes)
-
-
-def _command_line(asked: dict[str, Any]) -> str:
-    parts = ["tonmeister train stem", "--features" if asked["features"] else f"--group {asked['group']}"]
-    parts += [f"--preset {asked['preset']}"] if not asked["features"] else []
-    parts += [f"--data {f.name}" for f in asked["folders"]] + [f"--font {f.name}" for f in asked["fonts"]]
-    parts += [f"--songs {asked['songs']} --test-songs {asked['test_songs']}", f"--seed {asked['seed']}"]
-    parts += [f"--shifts {asked['shifts']}"] if asked["shifts"] else []
-    parts += [f"--steps {asked['steps']}"] if asked["preset"] == "improved" and not asked["features"] else []
-    if asked["preset"] == "faithful":
-        parts.append(f"--epochs {asked['epochs']}")
-        parts += [f"--mask-epochs {asked['mask_epochs']}"] if asked["mask_epochs"] else []
-        parts += ["--as-released"] if asked["as_released"] else []
-    return " ".join([*parts, "-o MODEL"])
 
 
 def _table(trained: Trained) -> Table:
