@@ -94,6 +94,7 @@ def command(output: Path, settings: dict[str, Any], **asked: Any) -> None:
 def _options(asked: dict[str, Any]) -> Any:
     import dataclasses
 
+    from tonmeister.cli.again import call_again
     from tonmeister.training.separation.presets import preset
     from tonmeister.training.separation.recipe import EVALUATION_SEED, RecipeOptions
 
@@ -107,7 +108,7 @@ def _options(asked: dict[str, Any]) -> Any:
         examples=asked["examples"],
         ensemble=asked["ensemble"],
         seed=asked["seed"],
-        command=_command(asked),
+        command=call_again(),
     )
 
 
@@ -142,28 +143,3 @@ def _files(given_paths: tuple[Path, ...], suffixes: tuple[str, ...] | None) -> t
         )
         found += inside
     return tuple(found)
-
-
-def _command(asked: dict[str, Any]) -> str:
-    """The command that makes the model again, with the names of the files."""
-    words = [f"tonmeister train separation --network {asked['network']} --preset {asked['preset']}"]
-    flags = {"soundfonts": "soundfont", "drumkits": "drumkit", "test_soundfonts": "test-soundfont",
-             "test_drumkits": "test-drumkit"}  # fmt: skip
-    for name, value in asked.items():
-        option = flags.get(name, name.replace("_", "-"))
-        if isinstance(value, tuple):
-            words += [f"--{option} {_quoted(path.name)}" for path in value]
-        elif (
-            name in ("songs", "singers", "test_songs", "examples", "sweeps", "patches", "seed")
-            and value is not None
-        ):
-            words.append(f"--{option} {value}")
-        elif name == "ensemble" and asked["network"] == "ensemble-combiner":
-            words.append(f"--{option} {_quoted(Path(value).name)}")
-        elif name == "no_soundfonts" and value:
-            words.append("--no-soundfonts")
-    return " ".join([*words, f"-o {asked['network']}.onnx"])
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}'" if " " in name else name
