@@ -217,7 +217,9 @@ def _unknown(seconds: float, sources: Sources, rng: np.random.Generator) -> Floa
 
 
 def _noise(seconds: float, rng: np.random.Generator) -> FloatArray:
-    noise = colored_noise(round(seconds * RATE_HZ), rng)[None]
+    exponent, channels = float(rng.uniform(-1.5, 0.5)), int(rng.integers(1, 3))
+    frames = round(seconds * RATE_HZ)
+    noise = np.stack([colored_noise(frames, rng, exponent=exponent) for _ in range(channels)])
     if rng.random() < 0.5:  # moving: wind, sweeps, applause
         t = np.linspace(0, 1, noise.shape[1])
         noise = noise * np.asarray(

@@ -22,6 +22,7 @@ _KNOWN: Final = {
     "rumpf_kit_z01_h2": "CC BY 3.0 (Emanuel Rumpf; Debian hydrogen-drumkits)",
     "Audiophob": "CC0 (soundcloud.com/audiophobdubstep; Debian hydrogen-drumkits)",
     "BJA_Pacific": "CC BY-SA 3.0 US (Bransin James Anderson, Luc Tunguay; Debian hydrogen-drumkits)",
+    "Gimme A Hand 1.0": "GPL-2 (Glen MacArthur; Debian hydrogen-drumkits)",
     "circAfrique v4": "CC BY-SA 3.0 (Jim Harney; Debian hydrogen-drumkits)",
 }
 """By the name of the file or folder, from the copyright files of the packages."""

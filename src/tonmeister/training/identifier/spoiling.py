@@ -160,12 +160,16 @@ def add_noise(sound: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.asarray(sound + level * noise, np.float32)
 
 
-def colored_noise(frames: int, rng: np.random.Generator) -> FloatArray:
-    """Noise with a random slope of -9 to +3 dB per octave, peak about 1."""
+def colored_noise(frames: int, rng: np.random.Generator, *, exponent: float | None = None) -> FloatArray:
+    """Noise whose magnitude falls with frequency to the power of `exponent`, peak about 1.
+
+    None: at random between -1.5 and 0.5, that is -9 to +3 dB per octave.
+    """
     size = fast_length(frames)
     spectrum = np.fft.rfft(rng.standard_normal(size))
     hz = np.maximum(np.fft.rfftfreq(size, 1 / RATE_HZ), 20.0)
-    noise = np.fft.irfft(spectrum * hz ** rng.uniform(-1.5, 0.5), size)[:frames]
+    exponent = rng.uniform(-1.5, 0.5) if exponent is None else exponent
+    noise = np.fft.irfft(spectrum * hz**exponent, size)[:frames]
     return np.asarray(noise / max(float(np.abs(noise).max()), 1e-12), np.float32)
 
 
