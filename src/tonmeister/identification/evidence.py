@@ -190,6 +190,7 @@ def _said(instrument: str) -> str:
         "keys",
         "strings",
         "winds",
+        "brass",
         "effects",
         "drums",
         "overheads",
