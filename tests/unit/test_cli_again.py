@@ -73,9 +73,12 @@ def test_the_call_made_again_is_the_same_call() -> None:
 
 
 def test_files_are_told_by_their_names() -> None:
-    told, _ = _call("/home/me/songs", "--font", "/usr/share/A.sf2", "-o", "/tmp/m.onnx")
+    told, _ = _call(
+        "/home/me/songs", "--font", "/usr/share/A.sf2", "-o", "/tmp/m.onnx", "--name", "/home/me/base.onnx"
+    )
     assert "/home" not in told
     assert "/usr" not in told
     assert "--font A.sf2" in told
+    assert "--name base.onnx" in told  # a name or a file, as some options take
     assert "--output m.onnx" in told
     assert "songs" in shlex.split(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +36,14 @@ def _words(parameter: click.Parameter, value: Any) -> list[str]:
     if is_flag:
         return [name] if value is True else list(parameter.secondary_opts[:1]) if value is False else []
     values = value if isinstance(value, (tuple, list)) else () if value is None else (value,)
-    texts = [v.name if isinstance(v, Path) else f"{v:g}" if isinstance(v, float) else str(v) for v in values]
+    texts = [_text(v) for v in values]
     if isinstance(parameter, click.Argument):
         return texts
     return [word for text in texts for word in (name, text)]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    is_file = isinstance(value, Path) or (isinstance(value, str) and os.sep in value)
+    return Path(value).name if is_file else str(value)
