@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tonmeister.analysis import measure
+from tonmeister.analysis.meter import LoudnessMeter
 from tonmeister.analysis.mix import MixMeter
 from tonmeister.errors import AudioFileError, BadInputError
 
@@ -87,3 +88,22 @@ def test_the_result_may_be_read_twice_and_ends_the_signal() -> None:
     assert meter.result() is meter.result()
     with pytest.raises(BadInputError, match="new MixMeter"):
         meter.update(stereo_noise())
+
+
+@pytest.mark.parametrize("block", [1, 64, 441, 997, 65536])
+def test_sums_are_those_of_all_samples_whatever_the_blocks(block: int) -> None:
+    """The last cell of 10 ms is not full: it counts all the same, and blocks change no bit."""
+    rng = np.random.default_rng(9)
+    samples = (0.2 * rng.standard_normal((2, 30 * 441 + 17)) + np.array([[0.01], [-0.03]])).astype(np.float32)
+    samples[1] += 0.4 * samples[0]
+    samples[0, -5] = 1.5  # in the last cell
+    exact = samples.astype(np.float64)
+    results = []
+    for size in (block, samples.shape[1]):
+        meter = LoudnessMeter(RATE, 2)
+        for start in range(0, samples.shape[1], size):
+            meter.update(samples[:, start : start + size])
+        results.append((*meter.energies, *meter.sums, meter.product, meter.sample_peak))
+    assert results[0] == results[1]
+    expected = (*(exact**2).sum(1), *exact.sum(1), (exact[0] * exact[1]).sum(), 1.5)
+    np.testing.assert_allclose(results[0], expected, rtol=1e-6)
