@@ -244,7 +244,7 @@ def interrupting(steps: int) -> Callable[[str, float], None]:
 def test_an_interrupt_keeps_the_best_so_far(
     network: str, lesson: Lesson, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learn_cafx, "BATCH", 2)
+    monkeypatch.setattr(learn_cafx, "OURS", dataclasses.replace(learn_cafx.OURS, batch=2))
     fresh = dataclasses.replace(lesson, generator=np.random.default_rng(1))
     options = NetworkOptions(network, steps=400, oversampling=1)
     effect = learn_network(fresh, options, interrupting(2))
@@ -253,6 +253,21 @@ def test_an_interrupt_keeps_the_best_so_far(
     assert any("interrupted" in n for n in effect.notes())
     assert effect.device.guard is not None
     assert np.isfinite(effect.verdict.errors.esr)
+
+
+def test_without_progress_the_published_training_slows_down_three_times_and_ends(
+    lesson: Lesson, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = dataclasses.replace(
+        learn_cafx.PUBLISHED, batch=2, rate=0.0, curve_rate=0.0, judge_every=1, patience=2
+    )
+    monkeypatch.setattr(learn_cafx, "PUBLISHED", stuck)
+    monkeypatch.setattr(learn_cafx, "PRETRAIN_STEPS", 1)
+    fresh = dataclasses.replace(lesson, generator=np.random.default_rng(1))
+    options = NetworkOptions("cafx", steps=50, oversampling=1, faithful=True)
+    effect = learn_network(fresh, options)
+    assert effect.course.steps == 8
+    assert effect.course.recipe["profile"] == "faithful"
 
 
 def test_an_interrupt_before_the_network_began_ends_it(lesson: Lesson) -> None:
