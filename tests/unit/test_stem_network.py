@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from makers_stems import RATE, constant_layers, plucked, random_layers, stem_model
+from tonmeister.dsp import band_shaping, erb_bands
 from tonmeister.dsp.erb_bands import band_edges_hz, band_gains_to_bins, band_weights, centers_hz
 from tonmeister.effects.stem_network import StemNetwork, predicted_gains
 from tonmeister.errors import BadInputError, ModelError
@@ -178,3 +179,21 @@ def test_foreign_cut_off_and_study_models_are_refused(folder: Path, tmp_path: Pa
         StemNetwork(strange).processor().prepare(RATE, 1, 64)
     with pytest.raises(ModelError, match="neither shipped nor a file"):
         StemNetwork("stem-bas").processor().prepare(RATE, 1, 64)
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100, 48_000, 96_000])
+def test_bins_go_to_bands_and_back_as_the_whole_matrices_say(rate: int) -> None:
+    length = erb_bands.frame_length(rate)
+    rng = np.random.default_rng(0)
+    spectra = (rng.standard_normal((2, length // 2 + 1, 2)) @ [1, 1j]).astype(np.complex64)
+    powers = np.empty(erb_bands.BANDS, np.float32)
+    to_bands = erb_bands.band_weights(length, rate)
+    band_shaping.band_powers(spectra, *erb_bands.two_of_each_bin(to_bands.T), powers)
+    np.testing.assert_allclose(powers, to_bands @ np.abs(spectra.mean(0)) ** 2, rtol=1e-4)
+    values, bins = (
+        rng.standard_normal(erb_bands.BANDS).astype(np.float32),
+        np.empty(length // 2 + 1, np.float32),
+    )
+    to_bins = erb_bands.band_gains_to_bins(length, rate)
+    band_shaping.of_each_bin(values, *erb_bands.two_of_each_bin(to_bins), bins)
+    np.testing.assert_allclose(bins, to_bins @ values, atol=1e-5)

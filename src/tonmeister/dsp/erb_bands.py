@@ -11,10 +11,19 @@ from functools import cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["BANDS", "band_edges_hz", "band_gains_to_bins", "band_weights", "centers_hz", "frame_length"]
+__all__ = [
+    "BANDS",
+    "band_edges_hz",
+    "band_gains_to_bins",
+    "band_weights",
+    "centers_hz",
+    "frame_length",
+    "two_of_each_bin",
+]
 
 BANDS: Final = 64
 LOW_HZ: Final = 30.0
@@ -72,3 +81,13 @@ def band_gains_to_bins(length: int, sample_rate: int) -> FloatArray:
     bins = np.arange(length // 2 + 1) * (sample_rate / length)
     rows = [np.interp(bins, centers_hz(), row) for row in np.eye(BANDS)]
     return np.stack(rows, axis=1).astype(np.float32)
+
+
+def two_of_each_bin(dense: FloatArray) -> tuple[NDArray[np.int32], FloatArray]:
+    """A matrix (bins, 64) of which no row holds more than two numbers, and those side by side, without its zeros.
+
+    Returns where the first of them stands (bins,) and both (2, bins): what `band_shaping` reads.
+    """
+    first = np.minimum((dense != 0).argmax(1), BANDS - 2).astype(np.int32)
+    both = np.take_along_axis(dense, np.stack([first, first + 1], axis=1), axis=1)
+    return first, np.ascontiguousarray(both.T)

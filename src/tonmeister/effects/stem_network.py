@@ -8,9 +8,10 @@ Without a model the sound passes through. See `stem_model` for the two profiles.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonmeister.effects.base import Parameters, Processor, parameter
 from tonmeister.errors import BadInputError
@@ -25,6 +26,7 @@ _STILL_DB: Final = 1e-4
 _QUIET: Final = 10 ** (-70.0 / 20.0)
 """Below -70 dBFS, at the loudness the network hears, gains go back to 0 dB."""
 _TINY: Final = 1e-8
+_NEPER_PER_DB: Final = np.float32(np.log(10) / 20)
 
 
 @dataclass(frozen=True)
@@ -128,52 +130,58 @@ class _Improved:
     """Gains per band, two frames late because the network looks ahead."""
 
     def __init__(self, effect: StemNetwork, model: StemModel, sample_rate: int, channels: int) -> None:
-        from tonmeister.dsp import erb_bands
+        from tonmeister.dsp import band_shaping, erb_bands
         from tonmeister.effects import stem_model
 
         self._effect, self._model, self._heard_as = effect, model, stem_model.heard_as
+        self._kernels = band_shaping
         self.frame = erb_bands.frame_length(sample_rate)
         self.hop, self.ahead = self.frame // 4, stem_model.AROUND
         self._window = stem_model.analysis_window(self.frame)
         self._back = np.float32(0.5) * self._window
-        self._weights = erb_bands.band_weights(self.frame, sample_rate)
-        self._to_bins = erb_bands.band_gains_to_bins(self.frame, sample_rate)
+        self._to_bands = erb_bands.two_of_each_bin(erb_bands.band_weights(self.frame, sample_rate).T)
+        self._to_bins = erb_bands.two_of_each_bin(erb_bands.band_gains_to_bins(self.frame, sample_rate))
+        self._powers = np.zeros(erb_bands.BANDS, np.float32)
+        self._gains = np.zeros(self.frame // 2 + 1, np.float32)
         self._scale = np.float32(stem_model.amplitude_scale(self.frame) * db_to_gain(effect.input_gain_db))
-        self._keep = np.float32(stem_model.smoothing(self.hop / sample_rate))
+        self._keep = stem_model.smoothing(self.hop / sample_rate)
         span = 2 * self.ahead + 1
         self._heard = np.zeros((span, erb_bands.BANDS), np.float32)
-        self._loud = np.zeros(self.ahead + 1, np.float32)
-        self._spectra = np.zeros((self.ahead + 1, channels, self.frame // 2 + 1), np.complex64)
+        self._loud = [0.0] * (self.ahead + 1)
+        nothing: NDArray[Any] = np.zeros((channels, self.frame // 2 + 1), np.complex64)
+        self._spectra = [nothing] * (self.ahead + 1)
+        self._nothing = np.zeros(erb_bands.BANDS, np.float32)
         self.latest_db = np.zeros(erb_bands.BANDS, np.float32)
 
     def shaped(self, history: FloatArray) -> FloatArray:
         """Take the newest frame, give the shaped one that lies `ahead` frames back, windowed: (channels, frame)."""
         spectra = np.fft.rfft(history * self._window)
-        mid = spectra[0] if len(spectra) == 1 else spectra.mean(0)
-        amplitudes = np.sqrt(self._weights @ (mid.real**2 + mid.imag**2).astype(np.float32)) * self._scale
-        for ring, newest in (
-            (self._spectra, spectra),
-            (self._heard, self._heard_as(amplitudes)),
-            (self._loud, np.sqrt(np.dot(amplitudes, amplitudes))),
-        ):
-            ring[:-1] = ring[1:]
-            ring[-1] = newest
-        self.latest_db += (np.float32(1) - self._keep) * (self._wanted_db() - self.latest_db)
-        self.latest_db[np.abs(self.latest_db) < _STILL_DB] = 0.0
-        gains = np.exp(np.float32(np.log(10) / 20) * (self._to_bins @ self.latest_db))
-        return np.asarray(np.fft.irfft(self._spectra[0] * gains, self.frame) * self._back, np.float32)
+        self._kernels.band_powers(spectra, *self._to_bands, self._powers)
+        amplitudes = np.sqrt(self._powers) * self._scale
+        self._heard[:-1] = self._heard[1:]
+        self._heard[-1] = self._heard_as(amplitudes)
+        self._loud = [*self._loud[1:], float(np.dot(amplitudes, amplitudes))]
+        self._spectra = [*self._spectra[1:], spectra]
+        effect = self._effect
+        self._kernels.follow(
+            self.latest_db, self._wanted_db(), effect.amount, -effect.max_cut_db, effect.max_boost_db, self._keep,
+            _STILL_DB,
+        )  # fmt: skip
+        self._kernels.of_each_bin(_NEPER_PER_DB * self.latest_db, *self._to_bins, self._gains)
+        np.exp(self._gains, out=self._gains)
+        return np.asarray(np.fft.irfft(self._spectra[0] * self._gains, self.frame) * self._back, np.float32)
 
-    def _wanted_db(self) -> FloatArray | np.float32:
+    def _wanted_db(self) -> FloatArray:
         """Of the frame in the middle of what is heard."""
-        if self._loud[0] < _QUIET:
-            return np.float32(0.0)
-        effect, gains_db = self._effect, self._model.run(self._heard.reshape(1, -1))[0]
-        gains_db = np.clip(gains_db * np.float32(effect.amount), -effect.max_cut_db, effect.max_boost_db)
-        return np.asarray(gains_db, np.float32)
+        if self._loud[0] < _QUIET**2:
+            return self._nothing
+        return np.asarray(self._model.run(self._heard.reshape(1, -1))[0])
 
     def reset(self) -> None:
-        for state in (self._heard, self._loud, self._spectra, self.latest_db):
-            state.fill(0.0)
+        self._heard.fill(0.0)
+        self.latest_db.fill(0.0)
+        self._loud = [0.0] * len(self._loud)
+        self._spectra = [np.zeros_like(self._spectra[0])] * len(self._spectra)
 
 
 class _Faithful:

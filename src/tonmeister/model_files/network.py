@@ -81,6 +81,6 @@ def _checked(inputs: Mapping[str, NDArray[Any]], port: Port) -> NDArray[Any]:
     fits = array.ndim == len(port.shape) and all(
         isinstance(n, str) or n == have for n, have in zip(port.shape, array.shape, strict=True)
     )
-    if not fits or str(array.dtype) != port.dtype:
+    if not fits or array.dtype != np.dtype(port.dtype):
         raise ModelError(f"input is {array.dtype}{list(array.shape)}, and the network takes {port}")
     return array
