@@ -236,10 +236,12 @@ def test_bases_are_learned_from_a_dataset(tmp_path: Path) -> None:
     told: list[str] = []
     sources = SongSources(songs=0, seed=3, data=(tmp_path / "data",))
     card = train_bases(
-        sources, tmp_path / "b.npz", seed=3, overwrite=False, progress=lambda stage, done: told.append(stage)
-    )
+        sources, tmp_path / "b.npz", seed=3, command="this test", overwrite=False,
+        progress=lambda stage, done: told.append(stage),
+    )  # fmt: skip
     assert set(told) == {"learning"}
     assert card.settings["tracks"] == ["vocals", "drums", "bass", "other"]
+    assert card.recipe["command"] == "this test"
     model = load_model(tmp_path / "b.npz", kind=KIND)
     bases = {name: model.array(name).astype(np.float32) for name in card.settings["tracks"]}
     for found in bases.values():

@@ -40,6 +40,7 @@ __all__ = ["command"]
 @given.common
 def command(output: Path, settings: dict[str, Any], seed: int, overwrite: bool, **asked: Any) -> None:
     """Learn spectral patches of vocals, drums, bass and other from songs whose stems are known."""
+    from tonmeister.cli.again import call_again
     from tonmeister.cli.screen import Screen
     from tonmeister.training.separation.bases import train_bases
     from tonmeister.training.separation.stems import SongSources
@@ -51,7 +52,9 @@ def command(output: Path, settings: dict[str, Any], seed: int, overwrite: bool, 
         soundfonts=asked["fonts"] or None, drumkits=asked["kits"] or None,
     )  # fmt: skip
     with screen.progress() as bars:
-        card = train_bases(sources, output, seed=seed, overwrite=overwrite, progress=bars)
+        card = train_bases(
+            sources, output, seed=seed, command=call_again(), overwrite=overwrite, progress=bars
+        )
     if screen.as_json:
         screen.json({"output": output, "card": card.to_dict()})
     screen.say(f"model: {output}")

@@ -58,6 +58,7 @@ def command(
     Each song is measured once and kept in the cache. Interrupted while it learns, the best network so far is written;
     interrupted before, the measured songs stay.
     """
+    from tonmeister.cli.again import call_again
     from tonmeister.cli.screen import Screen, when_interrupted
     from tonmeister.errors import BadInputError
     from tonmeister.training.console.learning import LearningOptions
@@ -74,7 +75,9 @@ def command(
     recipe = PredictRecipe(songs, midi, folders, cache, test_songs, seed, LearningOptions(epochs))
     notes: list[str] = []
     with when_interrupted(f"measured songs stay in {cache}"), screen.progress() as bars:
-        card = train_predict(recipe, output, overwrite=overwrite, progress=bars, notes=notes)
+        card = train_predict(
+            recipe, output, command=call_again(), overwrite=overwrite, progress=bars, notes=notes
+        )
     for name, figures in card.metrics.items():
         if name != "learning":
             screen.show(name, _table(figures), "")

@@ -54,20 +54,12 @@ class PredictRecipe:
                 f"seed={self.seed}: seeds from {TEST_SEED} on are kept for tests: give a smaller one"
             )
 
-    @property
-    def command(self) -> str:
-        """The line that makes the model again."""
-        songs = f" --songs {self.songs}" if self.songs else ""
-        midi = "".join(f" --midi {path.name}" for path in self.midi)
-        data = "".join(f" --data {path.name}" for path in self.folders)
-        learning = f" --epochs {self.learning.epochs} --test-songs {self.test_songs}"
-        return f"tonmeister train predict{songs}{midi}{data}{learning} --seed {self.seed} -o MODEL.onnx"
-
 
 def train_predict(
-    recipe: PredictRecipe, output: Path, *, overwrite: bool = False, progress: Progress, notes: list[str]
-) -> ModelCard:
-    """Measure, learn, test, write ``output`` (.onnx) and its card."""
+    recipe: PredictRecipe, output: Path, *, command: str, overwrite: bool = False, progress: Progress,
+    notes: list[str],
+) -> ModelCard:  # fmt: skip
+    """Measure, learn, test, write ``output`` (.onnx) and its card, which tells the `command` that makes it again."""
     songs = _songs(recipe, progress, notes)
     kept_back, learned_from = songs[::_KEPT_BACK], [s for i, s in enumerate(songs) if i % _KEPT_BACK]
     learned = learn(
@@ -75,10 +67,10 @@ def train_predict(
     )
     stretch = spread_stretch(learned, kept_back)
     data = onnx_bytes(weights_of(learned.network, learned.center, learned.prior, stretch))
-    card = _card(recipe, learned, songs, {})
+    card = _card(recipe, command, learned, songs, {})
     save_model(output, data, card, overwrite=overwrite)
     metrics = _metrics(recipe, output, learned, progress)
-    return save_model(output, data, _card(recipe, learned, songs, metrics), overwrite=True)
+    return save_model(output, data, _card(recipe, command, learned, songs, metrics), overwrite=True)
 
 
 def _songs(recipe: PredictRecipe, progress: Progress, notes: list[str]) -> list[ConsoleSong]:
@@ -119,7 +111,11 @@ def _metrics(recipe: PredictRecipe, output: Path, learned: Learned, progress: Pr
 
 
 def _card(
-    recipe: PredictRecipe, learned: Learned, songs: Sequence[ConsoleSong], metrics: Mapping[str, Any]
+    recipe: PredictRecipe,
+    command: str,
+    learned: Learned,
+    songs: Sequence[ConsoleSong],
+    metrics: Mapping[str, Any],
 ) -> ModelCard:
     names = input_names()
     return ModelCard(
@@ -130,7 +126,7 @@ def _card(
         format="onnx",
         created=recipe.created or datetime.date.today().isoformat(),
         recipe={
-            "command": recipe.command, "seed": recipe.seed, "songs": len(songs),
+            "command": command, "seed": recipe.seed, "songs": len(songs),
             "tracks": sum(len(song.tracks) for song in songs), "song_s": SHORT_S, "test_seed": TEST_SEED,
         },
         training_data=_training_data(recipe),

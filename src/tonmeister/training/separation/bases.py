@@ -39,13 +39,13 @@ Progress = Callable[[str, float], None]
 
 
 def train_bases(
-    sources: SongSources, output: Path, *, seed: int, overwrite: bool, progress: Progress
+    sources: SongSources, output: Path, *, seed: int, command: str, overwrite: bool, progress: Progress
 ) -> ModelCard:
-    """Learn from songs and write ``output`` (.npz) with its card."""
+    """Learn from songs and write ``output`` (.npz) with its card, which tells the `command` that makes it again."""
     songs = stem_songs(sources, lambda done: progress("songs", done))
     bases = learn_bases(songs, seed, lambda done: progress("learning", done))
     weights = {name: found.astype(np.float16) for name, found in bases.items()}
-    return save_model(output, weights, _card(sources, seed), overwrite=overwrite)
+    return save_model(output, weights, _card(sources, seed, command), overwrite=overwrite)
 
 
 def learn_bases(songs: Sequence[StemSong], seed: int, told: Callable[[float], None]) -> dict[str, FloatArray]:
@@ -88,7 +88,7 @@ def factorized(columns: FloatArray, count: int, rng: np.random.Generator, rounds
     return bases
 
 
-def _card(sources: SongSources, seed: int) -> ModelCard:
+def _card(sources: SongSources, seed: int, command: str) -> ModelCard:
     fonts = find_soundfonts() if sources.soundfonts is None else sources.soundfonts
     kits = sources.drumkits or ()
     return ModelCard(
@@ -99,7 +99,7 @@ def _card(sources: SongSources, seed: int) -> ModelCard:
         format="npz",
         created=datetime.date.today().isoformat(),
         recipe={
-            "command": _command(sources, seed),
+            "command": command,
             "seed": seed,
             "songs": sources.songs,
             "seconds_each": sources.duration_s,
@@ -118,21 +118,6 @@ def _card(sources: SongSources, seed: int) -> ModelCard:
         ),
         settings={"tracks": list(STEMS)},
     )
-
-
-def _command(sources: SongSources, seed: int) -> str:
-    given = [
-        *(f"--font {p.name}" for p in sources.soundfonts or ()),
-        *(f"--kit {p.name}" for p in sources.drumkits or ()),
-    ]
-    songs = "--midi midi/" if sources.midi else ""
-    words = [
-        "tonmeister train bases",
-        *given,
-        songs,
-        f"--songs {sources.songs} --seed {seed} -o separation-bases.npz",
-    ]
-    return " ".join(word for word in words if word)
 
 
 def _midi_folders(sources: SongSources) -> list[Path]:
