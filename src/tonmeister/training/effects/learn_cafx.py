@@ -163,7 +163,6 @@ def _main(torch: Any, net: Any, frames: _Frames, budget: Budget, best: Best, rec
     groups = [{"params": slow, "base": recipe.rate}, {"params": [net.curves], "base": recipe.curve_rate}]
     optimizer = torch.optim.Adam(groups, lr=recipe.rate, betas=(0.9, 0.99))
     window = torch.hann_window(FRAME, device=net.bank.device)
-    play = net.network if faithful else net
     falls = 0
     best.offer(_valid_esr(torch, net, frames.judged, window), net)
     while budget.done < 1.0:
@@ -175,7 +174,7 @@ def _main(torch: Any, net: Any, frames: _Frames, budget: Budget, best: Best, rec
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * min(1.0, (budget.taken + 1) / WARM_STEPS) * part
         dry, wet = frames.batch()
-        error, wanted = window * (play(dry) - wet), window * wet
+        error, wanted = window * (net(dry) - wet), window * wet
         loss = error.abs().mean() / (wanted.abs().mean() + 1e-4)
         if not faithful:
             loss = loss + (error**2).sum() / ((wanted**2).sum() + 1e-3)
