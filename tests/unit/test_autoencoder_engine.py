@@ -23,7 +23,7 @@ from tonmeister.engines.autoencoder.hearing import Excerpt, excerpt_of, loudness
 from tonmeister.engines.autoencoder.hints import HINTS, hints
 from tonmeister.engines.autoencoder.measures import NAMES, measures
 from tonmeister.engines.autoencoder.options import AutoencoderOptions
-from tonmeister.engines.autoencoder.targets import Targets, bent, unbent
+from tonmeister.engines.autoencoder.targets import Targets
 from tonmeister.errors import BadInputError
 from tonmeister.hearing import TrackEar
 from tonmeister.multitrack import Multitrack, Track
@@ -67,15 +67,6 @@ def test_hints_of_a_sine_that_pauses_are_what_they_must_be() -> None:
     assert values[37:40].max() < 1.5, "one phrase, at one level"
     assert 0.4 < values[40] < 0.6, "half of the time it sounds"
     assert not hints(np.zeros(RATE, np.float32), RATE).any()
-
-
-def test_bent_measures_become_themselves_again() -> None:
-    values = np.abs(np.random.default_rng(0).standard_normal((5, len(NAMES)))) + 1e-3
-    np.testing.assert_allclose(unbent(bent(values)), values, rtol=1e-9)
-    twice = bent(values * 2) - bent(values)
-    at = NAMES.index("rms.stdev")
-    np.testing.assert_allclose(twice[:, at], np.log(2.0))
-    np.testing.assert_allclose(twice[:, NAMES.index("rms.mean")], values[:, NAMES.index("rms.mean")])
 
 
 def test_loudness_agrees_with_the_meter() -> None:

@@ -13,6 +13,7 @@ from tonmeister.engines.autoencoder.domain import fit_to, number
 from tonmeister.engines.autoencoder.groups import GROUPS
 from tonmeister.engines.autoencoder.hearing import excerpt_of
 from tonmeister.engines.autoencoder.targets import load_features
+from tonmeister.model_files.store import load_model
 from tonmeister.training.stems.pairs import FIRST_TEST_SEED, StemPair, synthesized_pairs
 from tonmeister.units import FloatArray
 
@@ -72,6 +73,15 @@ def test_what_a_model_does_not_know_it_leaves_alone(group: str, strange: object)
     assert fit_to(heard.values, ranges).amount < 1.0
 
 
+@pytest.mark.parametrize(
+    ("group", "least"), [("bass", 0.25), ("guitar", 0.25), ("vocals", 0.7), ("keys", 0.3)]
+)
+def test_the_card_shows_targets_as_much_nearer_as_those_of_2017(group: str, least: float) -> None:
+    figures = load_model("stem-features", kind="stem_features").card.metrics[group]
+    assert figures["mae cut"] >= least
+    assert figures["mae cut, all features"] > 0.45
+
+
 def test_the_features_model_predicts_better_than_no_change_and_the_controller_uses_it(
     pairs: dict[str, StemPair],
 ) -> None:
@@ -79,7 +89,7 @@ def test_the_features_model_predicts_better_than_no_change_and_the_controller_us
     assert set(model.predictors) == set(GROUPS)
     heard = excerpt_of(pairs["vocals"].raw[np.newaxis], RATE)
     assert heard is not None
-    targets = model.predictors["vocals"].predict(heard.values, heard.hinted)
+    targets = model.predictors["vocals"].predict(heard)
     assert (targets.skill > 0.2).sum() > 20
     moves = control(heard, targets)
     assert moves.after <= moves.before

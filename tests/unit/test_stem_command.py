@@ -39,9 +39,26 @@ def test_a_network_of_your_own_is_trained_tested_and_mixed_with(
 ) -> None:
     model = tmp_path / "models" / "stem-bass.onnx"
     model.parent.mkdir()
-    asked = ("--group", "bass", "--data", pairs, "--steps", 20, "-o", model)
+    asked = (
+        "--group",
+        "bass",
+        "--data",
+        pairs,
+        "--steps",
+        20,
+        "--seeds",
+        3,
+        "--plots",
+        tmp_path,
+        "-o",
+        model,
+    )
     out, _ = said(capsys, "train", "stem", *asked, "--json")
     card = json.loads(out)["models"][0]["card"]
+    assert (tmp_path / "stem-gains.png").stat().st_size > 5000
+    losses = card["metrics"]["the same of every seed"]
+    assert len(set(losses)) == 3
+    assert card["metrics"]["loss on songs held out while learning"] == sorted(losses)[1]
     assert set(card["metrics"]["held-out songs"]["magnitude_mae"]) == {
         "identity", "group EQ", "oracle EQ", "network",
     }  # fmt: skip
@@ -62,6 +79,40 @@ def test_a_network_of_your_own_is_trained_tested_and_mixed_with(
     said(capsys, "mix", song, "-o", tmp_path / "mix.wav", "--engine", "autoencoder", *options)
     assert (tmp_path / "mix.wav").is_file()
     assert "kick (Kick)" in json.dumps(json.loads((tmp_path / "mix.plan.json").read_text("utf-8")))
+
+
+def test_features_of_your_own_are_learned_and_met(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Learned on basses that were compressed: a bass becomes one, a voice is not known."""
+    model = tmp_path / "stem-features.npz"
+    asked = (
+        "--features",
+        "--group",
+        "bass",
+        "--data",
+        pairs,
+        "--steps",
+        30,
+        "--plots",
+        tmp_path,
+        "-o",
+        model,
+    )
+    card = json.loads(said(capsys, "train", "stem", *asked, "--json")[0])["models"][0]["card"]
+    assert set(card["metrics"]) == {"bass"}
+    assert (tmp_path / "stem-drafts.png").stat().st_size > 5000
+    assert "--group bass --preset improved --features" in card["recipe"]["command"]
+    song = tmp_path / "song"
+    song.mkdir()
+    soundfile.write(str(song / "Bass.wav"), plucked(2.0, seed=1), RATE)
+    soundfile.write(str(song / "Lead Vox.wav"), plucked(3.0, seed=8, hertz=300.0), RATE)
+    options = [f"--option={o}" for o in ("via=features", f"models={tmp_path}", "balance=loudness")]
+    said(capsys, "mix", song, "-o", tmp_path / "mix.wav", "--engine", "autoencoder", *options)
+    plan = json.loads((tmp_path / "mix.plan.json").read_text("utf-8"))
+    notes = " ".join(plan["notes"])
+    assert "finished bass" in notes + json.dumps(plan["decisions"])
+    assert "Lead Vox: no targets, the model knows no vocals" in notes
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,19 @@ import torch
 
 from makers_datasets import write
 from makers_stems import RATE, plucked
+from tonmeister.effects.compressor import Compressor
 from tonmeister.effects.equalizer import EqSection, Equalizer
-from tonmeister.engines.autoencoder.hints import HINTS
+from tonmeister.engines.autoencoder.draft import ARRAY_SHAPES, Draft, seen
+from tonmeister.engines.autoencoder.hearing import excerpt_of
+from tonmeister.engines.autoencoder.hints import HINTS, hints
+from tonmeister.engines.autoencoder.measures import NAMES, measures
+from tonmeister.errors import BadInputError
+from tonmeister.training.stems.drafting import DraftOptions, build_draft, learn_draft
 from tonmeister.training.stems.engineer import engineered, listened
 from tonmeister.training.stems.faithful import ratio_mask, rows, train_stages
 from tonmeister.training.stems.features import fit_predictor, judge, select_features
 from tonmeister.training.stems.learning import BandClip, LearningOptions, learn_bands, windows
+from tonmeister.training.stems.material import Held
 from tonmeister.training.stems.networks import (
     build_faithful,
     build_improved,
@@ -26,6 +33,7 @@ from tonmeister.training.stems.networks import (
     parameter_count,
 )
 from tonmeister.training.stems.pairs import (
+    StemPair,
     at_loudness,
     folder_pairs,
     loudness_of,
@@ -117,7 +125,8 @@ def leveled_clips(songs: int = 8) -> list[BandClip]:
     for song in range(songs):
         raw = band_amplitudes(plucked(2.0, seed=song))
         loud = np.sqrt((raw**2).sum(1, keepdims=True)) > 0.05
-        clips.append(BandClip(str(song), raw, (raw * np.where(loud, 0.355, 1.0)).astype(np.float32)))
+        finished = (raw * np.where(loud, 0.355, 1.0)).astype(np.float32)
+        clips.append(BandClip(str(song), raw, finished, np.zeros(HINTS)))
     return clips
 
 
@@ -283,25 +292,94 @@ def test_medleydb_sums_the_raws_of_a_stem(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- features
 
 
-def test_selection_and_regression_find_what_was_done() -> None:
+def test_selection_finds_what_was_done_and_figures_count_it() -> None:
     """Two of 129 measures were moved: one by a constant, one by half of itself."""
     rng = np.random.default_rng(0)
-    raw = np.exp(rng.standard_normal((120, 129)))
+    raw = np.exp(rng.standard_normal((60, 129)))
     stem = raw.copy()
-    stem[:, 16] += 3.0 + 0.1 * rng.standard_normal(120)
+    stem[:, 16] += 3.0 + 0.1 * rng.standard_normal(60)
     stem[:, 9] = 0.5 * raw[:, 9] + 2.0
-    songs = [str(i // 2) for i in range(120)]
-    from tonmeister.engines.autoencoder.measures import NAMES
-
-    selection = select_features(raw[:60], stem[:60], 0, trees=40)
+    selection = select_features(raw, stem, 0, trees=40)
     assert selection.names[0] in {NAMES[16], NAMES[9]}
     assert selection.accuracy > 0.9
-    hinted = rng.standard_normal((120, HINTS))
-    predictor = fit_predictor(raw[:80], hinted[:80], stem[:80], songs[:80])
-    scale = raw[:80].std(0)
-    figures = judge(predictor, raw[80:], hinted[80:], stem[80:], (NAMES[16], NAMES[9]), "bass", scale)
-    assert figures.cut > 0.7
-    assert figures.skill[NAMES[16]] > 0.8
-    wild = predictor.predict(50.0 * raw[0], hinted[0]).values
-    assert (wild >= stem[:80].min(0)).all()
-    assert (wild <= stem[:80].max(0)).all()
+    predicted = raw + 0.75 * (stem - raw)
+    figures = judge(predicted, raw, stem, (NAMES[16], NAMES[9]), "bass", raw.std(0))
+    assert figures.cut == pytest.approx(0.75)
+    assert figures.cut_all == pytest.approx(0.75)
+    assert figures.skill[NAMES[16]] == pytest.approx(0.75, abs=1e-3)
+    assert figures.skill[NAMES[0]] == 1.0, "nothing was to do and nothing was done"
+
+
+def test_the_draft_that_plays_is_the_one_that_learns() -> None:
+    rng = np.random.default_rng(0)
+    bands = (np.exp(rng.standard_normal((300, 64))) * 1e-3).astype(np.float32)
+    bands[100:130] *= 1e-4
+    hinted = rng.standard_normal(HINTS)
+    told = seen(bands, hinted)
+    network = build_draft(np.stack([told.scalars, told.scalars + 1]), 0.1).eval()
+    torch.manual_seed(0)
+    for name, weights in network.named_parameters():
+        if not name.startswith("scalars"):
+            torch.nn.init.normal_(weights, std=0.1)
+    with torch.no_grad():
+        said = network(*(torch.from_numpy(x)[None] for x in (told.maps, told.scalars, bands)))[0].numpy()
+    state = network.state_dict()
+    assert {n: tuple(a.shape) for n, a in state.items()} == dict(ARRAY_SHAPES)
+    draft = Draft({n: a.numpy() for n, a in state.items()})
+    np.testing.assert_allclose(draft.gains_db(bands, hinted), said, atol=1e-3)
+    assert said.std(0).max() > 0.1, "it moves"
+    assert said.std(1).max() > 0.1, "it is no mere fader"
+
+
+def finished_notes(songs: int = 10) -> list[StemPair]:
+    """Plucked strings, each with a bell where it stands out, then compressed."""
+    pairs = []
+    for song in range(songs):
+        raw = at_loudness(plucked(3.0, seed=song))
+        assert raw is not None
+        chain = (
+            Equalizer((EqSection("high_shelf", 1500.0, 8.0, 0.7),)),
+            Compressor(-34.0, 5.0, attack_ms=5.0),
+        )
+        made = raw[None]
+        for effect in chain:
+            made = apply_effect(effect, made, RATE)
+        stem = at_loudness(made[0])
+        assert stem is not None
+        pairs.append(StemPair("bass", str(song), raw, stem))
+    return pairs
+
+
+def test_a_draft_begins_as_the_raw_stem_and_learns_the_finished_one() -> None:
+    pairs = finished_notes()
+    clips = [
+        BandClip(p.song, band_amplitudes(p.raw), band_amplitudes(p.stem), hints(p.raw, RATE)) for p in pairs
+    ]
+    held = [
+        Held(i, pairs[i].raw, measures(pairs[i].stem, RATE), measures(pairs[i].raw, RATE)) for i in (0, 8)
+    ]
+    stem = np.stack([measures(p.stem, RATE) for p in pairs])
+    fresh = build_draft(np.stack([seen(c.raw, c.hinted).scalars for c in clips]), 0.0).state_dict()
+    draft = Draft({n: a.numpy() for n, a in fresh.items()})
+    np.testing.assert_allclose(draft.drafted(pairs[0].raw, RATE, clips[0].hinted), pairs[0].raw, atol=1e-5)
+    options = DraftOptions(steps=60, batch=4, dropout=0.0, checks=6)
+    predictor, learned = fit_predictor(clips, held, stem, options, 0)
+    gains = learned.draft.gains_db(clips[0].raw, clips[0].hinted)
+    assert gains[:, 40:].mean() > gains[:, 5:20].mean() + 4.0, "the shelf"
+    skill = dict(zip(NAMES, predictor.skill, strict=True))
+    assert skill["energy_high.mean"] > 0.5
+    excerpt = excerpt_of(pairs[8].raw[None], RATE)
+    assert excerpt is not None
+    said = predictor.predict(excerpt).values
+    assert (said >= stem.min(0) - 1e-9).all()
+    assert (said <= stem.max(0) + 1e-9).all()
+
+    def stop(done: float, _: float) -> None:
+        if done > 0.5:
+            raise KeyboardInterrupt
+
+    early = learn_draft(clips, [0, 8], options, 0, progress=stop)
+    assert early.interrupted
+    assert 0 < early.steps < 60
+    with pytest.raises(BadInputError, match="give more"):
+        fit_predictor(clips, [], stem, options, 0)

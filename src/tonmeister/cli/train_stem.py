@@ -31,7 +31,7 @@ _GROUPS = ("bass", "guitar", "vocals", "keys")
     ),
 )
 @click.option("--group", type=click.Choice((*_GROUPS, "all")), default="all", show_default=True,
-              help="Which stems; all writes stem-GROUP.onnx for each into a folder.")  # fmt: skip
+              help="Which stems; all writes stem-GROUP.onnx for each into a folder, or one file of features.")  # fmt: skip
 @click.option("--preset", type=click.Choice(("improved", "faithful")), default="improved", show_default=True,
               help="Bounded gains on bands, or spectra for spectra as in 2017.")  # fmt: skip
 @click.option("--features", is_flag=True, help="Analyze and predict features instead (option via=features).")
@@ -46,8 +46,11 @@ _GROUPS = ("bass", "guitar", "vocals", "keys")
 @click.option("--shifts", type=click.IntRange(0, 16), default=0, show_default=True,
               help="Copies of each pair in other pitches.")  # fmt: skip
 @click.option(
-    "--steps", type=click.IntRange(min=20), default=1500, show_default=True, help="Of the improved preset."
-)
+    "--steps", type=click.IntRange(min=20),
+    help="Of the improved preset, 1500 unless given; of the features, 6000.",
+)  # fmt: skip
+@click.option("--seeds", type=click.IntRange(1, 25), default=1, show_default=True,
+              help="Improved preset: train from so many seeds and keep the median.")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(min=1), default=100, show_default=True,
               help="Of each stage of the faithful preset.")  # fmt: skip
 @click.option("--mask-epochs", type=click.IntRange(min=0), default=0, show_default=True,
@@ -76,7 +79,7 @@ def command(output: Path, settings: dict[str, Any], **asked: Any) -> None:
     outputs = _outputs(output, asked)
     for path in outputs.values():
         given.check_names({"the model": path}, overwrite=asked["overwrite"])
-    options = _options(asked, tuple(g for g in outputs if g != "features") or _GROUPS)
+    options = _options(asked, _GROUPS if asked["group"] == "all" else (asked["group"],))
     with screen.progress() as bars:
         made, notes = _train(outputs, options, asked, bars)
     screen.notes(notes)
@@ -108,6 +111,7 @@ def _outputs(output: Path, asked: dict[str, Any]) -> dict[str, Path]:
 
 def _options(asked: dict[str, Any], groups: tuple[str, ...]) -> RecipeOptions:
     from tonmeister.errors import BadInputError
+    from tonmeister.training.stems.drafting import DraftOptions
     from tonmeister.training.stems.learning import LearningOptions
     from tonmeister.training.stems.recipe import RecipeOptions
 
@@ -121,9 +125,12 @@ def _options(asked: dict[str, Any], groups: tuple[str, ...]) -> RecipeOptions:
         soundfonts=asked["fonts"] or None,
         shifts=asked["shifts"],
         seed=asked["seed"],
+        seeds=asked["seeds"],
         cache=asked["cache"],
         keep_pairs=asked["preset"] == "faithful",
-        learning=LearningOptions(steps=asked["steps"]),
+        keep_held=asked["features"],
+        learning=LearningOptions(steps=asked["steps"] or 1500),
+        drafting=DraftOptions(steps=asked["steps"] or 6000),
     )
 
 
@@ -147,10 +154,14 @@ def _train(
             made.append(train_faithful(subject, material, options, path, **stages, **too))
         if made[-1].interrupted:
             break
-    if asked["plots"] is not None and asked["preset"] == "improved" and not asked["features"]:
-        from tonmeister.training.stems.pictures import draw_gains
+    if asked["plots"] is not None and asked["preset"] == "improved":
+        from tonmeister.training.stems.pictures import draft_gains, draw_gains, network_gains
 
-        draw_gains(asked["plots"] / "stem-gains.png", outputs, material.test)
+        if asked["features"]:
+            draw_gains(asked["plots"] / "stem-drafts.png", draft_gains(outputs["features"], material.test))
+        else:
+            written = {group: path for group, path in outputs.items() if path.exists()}
+            draw_gains(asked["plots"] / "stem-gains.png", network_gains(written, material.test))
     return made, list(material.notes)
 
 

@@ -72,7 +72,9 @@ class AutoencoderEngine:
         self._seed = seed
         self._ear: Ear | None = None
         self._groups = _groups(self._options.groups)
-        self._models = {} if self._options.via == "features" else self._loaded()
+        by_features = self._options.via == "features"
+        self._models = {} if by_features else self._loaded()
+        self._features = load_features(self._file("stem-features", ".npz")) if by_features else None
         self.notes: list[str] = []
 
     def listen(self, ear: Ear) -> None:
@@ -165,13 +167,16 @@ class AutoencoderEngine:
         yield from self._taken_out(task, "the network does this, too")
 
     def _by_features(self, task: _Task) -> Iterator[Decision]:
-        model = load_features("stem-features")
+        model = self._features
+        if model is None or task.stem.group not in model.predictors:
+            self.notes.append(f"{task.stem.strip}: no targets, the model knows no {task.stem.group}")
+            return
         fit = fit_to(task.excerpt.values, model.ranges.get(task.stem.group, {}))
         amount = self._options.amount * fit.amount
         if amount == 0.0:
             self.notes.append(f"{task.stem.strip}: no targets, {fit.text}")
             return
-        wanted = model.predictors[task.stem.group].predict(task.excerpt.values, task.excerpt.hinted)
+        wanted = model.predictors[task.stem.group].predict(task.excerpt)
         values = task.excerpt.values
         targets = replace(wanted, values=values + amount * (wanted.values - values))
         moves = control(task.excerpt, targets)
@@ -251,8 +256,12 @@ class AutoencoderEngine:
         return loaded
 
     def _model_name(self, group: str) -> str:
+        return self._file(f"stem-{group}", ".onnx")
+
+    def _file(self, name: str, ending: str) -> str:
+        """The shipped model of this name, or the one in the folder of the option ``models``."""
         folder = self._options.models
-        return str(Path(folder).expanduser() / f"stem-{group}.onnx") if folder else f"stem-{group}"
+        return str(Path(folder).expanduser() / f"{name}{ending}") if folder else name
 
 
 def _groups(text: str) -> tuple[str, ...]:

@@ -34,7 +34,8 @@ class AutoencoderOptions:
         default="textbook", metadata={"help": "whose levels and places, where no engine came before"}
     )
     models: str = field(
-        default="", metadata={"help": "folder with stem-GROUP.onnx of your own (from `train stem`)"}
+        default="",
+        metadata={"help": "folder with stem-GROUP.onnx or stem-features.npz of your own (from `train stem`)"},
     )
 
     def __post_init__(self) -> None:

@@ -1,13 +1,13 @@
 """Analysis and prediction of features: what tells a stem from a raw recording, and what the stem will measure.
 
 M. A. Martínez Ramírez and J. D. Reiss, AES 143 (2017), paper 9848. A random forest tells raw from stem; permutation
-importance orders the features, and they are kept as long as each lowers the out-of-bag error. Regressors predict the
-stem's features from the raw one's, and are judged on songs left out, per feature: skill = 1 - MAE / MAE of identity.
+importance orders the features, and they are kept as long as each lowers the out-of-bag error. Where the paper has
+regressors, ours makes a draft of the stem and measures it (`drafting`); it is judged on songs left out, per feature:
+skill = 1 - MAE / MAE of identity.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +15,13 @@ from typing import Any, Final
 import numpy as np
 
 from tonmeister.engines.autoencoder.measures import NAMES
-from tonmeister.engines.autoencoder.targets import Predictor, bent
+from tonmeister.engines.autoencoder.targets import Predictor, draft_measures
+from tonmeister.errors import BadInputError
+from tonmeister.training.stems.drafting import DraftOptions, LearnedDraft, learn_draft
+from tonmeister.training.stems.drafting import Progress as DraftProgress
+from tonmeister.training.stems.learning import BandClip
+from tonmeister.training.stems.material import Held
+from tonmeister.training.stems.raw import RATE
 from tonmeister.units import DoubleArray
 
 __all__ = ["PUBLISHED", "FeatureFigures", "Selection", "fit_predictor", "judge", "plain", "select_features"]
@@ -38,9 +44,6 @@ PUBLISHED: Final[Mapping[str, tuple[tuple[str, ...], float]]] = {
 _TREES: Final = 200
 _REPEATS: Final = 3
 _MOST: Final = 8
-_FOLDS: Final = 6
-_WIDTHS: Final = (0.1, 0.2, 0.4, 0.8)
-_RIDGES: Final = (0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,68 +125,30 @@ def _accuracy(x: DoubleArray, y: np.ndarray, seed: int, trees: int) -> float:
 
 
 def fit_predictor(
-    raw: DoubleArray, hinted: DoubleArray, stem: DoubleArray, songs: Sequence[str]
-) -> Predictor:
-    """The kernel width and the ridge that do best on songs left out; spread and skill from these songs.
-
-    `raw` and `stem` are measures (n, 129), `hinted` the hints of the raw stems (n, 46).
-    """
-    scale = np.maximum(raw.std(0), 1e-9)
-    best: tuple[float, float, float, DoubleArray] | None = None
-    for width in _WIDTHS:
-        for ridge in _RIDGES:
-            predicted = _left_out(raw, hinted, stem, songs, width, ridge)
-            error = float((np.abs(predicted - stem) / scale).mean())
-            if best is None or error < best[0]:
-                best = (error, width, ridge, predicted)
-    assert best is not None
-    _, width, ridge, predicted = best
-    skill = 1 - np.abs(predicted - stem).mean(0) / np.maximum(np.abs(raw - stem).mean(0), 1e-12)
-    fitted = _fitted(raw, hinted, stem, width, ridge)
-    return dataclasses.replace(fitted, spread=(predicted - stem).std(0), skill=np.clip(skill, -1.0, 1.0))
-
-
-def _left_out(
-    raw: DoubleArray, hinted: DoubleArray, stem: DoubleArray, songs: Sequence[str], width: float, ridge: float
-) -> DoubleArray:
-    names = sorted(set(songs))
-    fold_of = {name: i % _FOLDS for i, name in enumerate(names)}
-    folds = np.array([fold_of[s] for s in songs])
-    predicted = np.array(raw)
-    for fold in range(min(_FOLDS, len(names))):
-        inside = folds != fold
-        fitted = _fitted(raw[inside], hinted[inside], stem[inside], width, ridge)
-        for index in np.flatnonzero(~inside):
-            predicted[index] = fitted.predict(raw[index], hinted[index]).values
-    return predicted
-
-
-def _fitted(
-    raw: DoubleArray, hinted: DoubleArray, stem: DoubleArray, width: float, ridge: float
-) -> Predictor:
-    straight = bent(raw)
-    inputs = np.concatenate([straight, hinted], axis=1)
-    mean, scale = inputs.mean(0), np.maximum(inputs.std(0), 1e-9)
-    x = np.clip((inputs - mean) / scale, -4.0, 4.0)
-    unit = np.maximum(straight.std(0), 1e-9)
-    changes = np.clip((bent(stem) - straight) / unit, -6.0, 6.0)
-    center = changes.mean(0)
-    squares = (x**2).sum(1)
-    apart = np.maximum(squares[:, None] + squares - 2 * x @ x.T, 0.0) / x.shape[1]
-    dual = np.linalg.solve(np.exp(-width * apart) + ridge * np.eye(len(x)), changes - center)
-    nothing = np.zeros(raw.shape[1])
-    return Predictor(
-        mean, scale, x, dual, center, unit, stem.min(0), stem.max(0), nothing, nothing, width
-    )  # fmt: skip
+    clips: Sequence[BandClip], held: Sequence[Held], stem: DoubleArray, options: DraftOptions, seed: int,
+    *, progress: DraftProgress | None = None,
+) -> tuple[Predictor, LearnedDraft]:  # fmt: skip
+    """Learn a draft from the clips but those held out; spread and skill are from these. `stem` (n, 129) are measures."""
+    if not held or len(held) == len(clips):
+        raise BadInputError("too few songs to learn from and to judge by: give more of them")
+    learned = learn_draft(clips, [h.place for h in held], options, seed, progress=progress)
+    said = np.stack([draft_measures(learned.draft, h.raw, RATE, clips[h.place].hinted) for h in held])
+    said = np.clip(said, stem.min(0), stem.max(0))
+    wanted, raw = (np.stack([getattr(h, n) for h in held]) for n in ("stem_measures", "raw_measures"))
+    skill = 1 - np.abs(said - wanted).mean(0) / np.maximum(np.abs(raw - wanted).mean(0), 1e-12)
+    spread = (said - wanted).std(0)
+    return Predictor(learned.draft, stem.min(0), stem.max(0), spread, np.clip(skill, -1.0, 1.0)), learned
 
 
 def judge(
-    predictor: Predictor, raw: DoubleArray, hinted: DoubleArray, stem: DoubleArray, chosen: Sequence[str],
-    group: str, scale: DoubleArray,
-) -> FeatureFigures:  # fmt: skip
-    """Errors on stems that the predictor was not fitted to, in units of `scale`, the deviation of each measure."""
-    rows = zip(raw, hinted, strict=True)
-    predicted = np.stack([predictor.predict(values, more).values for values, more in rows])
+    predicted: DoubleArray,
+    raw: DoubleArray,
+    stem: DoubleArray,
+    chosen: Sequence[str],
+    group: str,
+    scale: DoubleArray,
+) -> FeatureFigures:
+    """Errors on stems that nothing was fitted to, in units of `scale`, the deviation of each measure."""
     mae = np.abs(predicted - stem).mean(0) / scale
     identity = np.abs(raw - stem).mean(0) / scale
 

@@ -23,7 +23,7 @@ from tonmeister.errors import BadInputError
 from tonmeister.training.stems.networks import build_improved
 from tonmeister.training.stems.raw import RATE
 from tonmeister.training.torch_library import torch_module
-from tonmeister.units import FloatArray
+from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = ["BandClip", "LearnedBands", "LearningOptions", "learn_bands", "windows"]
 
@@ -40,6 +40,8 @@ class BandClip:
     song: str
     raw: FloatArray = field(repr=False)
     stem: FloatArray = field(repr=False)
+    hinted: DoubleArray = field(repr=False)
+    """The hints of the raw one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +85,27 @@ def learn_bands(
     options: LearningOptions,
     seed: int,
     *,
+    split_seed: int | None = None,
     progress: Progress | None = None,
     checkpoint: Path | None = None,
 ) -> LearnedBands:
-    """Train on the clips, some songs held out to stop at the best; an interrupt keeps the best so far."""
+    """Train on the clips, some songs held out to stop at the best; an interrupt keeps the best so far.
+
+    `split_seed` says which songs, so that networks from several seeds are judged by the same; None takes `seed`.
+    """
     torch = torch_module()
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     rng = np.random.default_rng([seed, 10])
-    train, held = _split(clips, options.held_share, rng)
+    split_seed = seed if split_seed is None else split_seed
+    train, held = _split(clips, options.held_share, np.random.default_rng([split_seed, 13]))
     mean, deviation = _scaling(train)
     network = build_improved(options.hidden)
     optimizer = torch.optim.Adam(network.parameters(), lr=options.rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.steps)
     scaled = (torch.from_numpy(mean), torch.from_numpy(deviation))
-    checked = [_batch(held, options, np.random.default_rng([seed, 11, i]), torch) for i in range(12)]
+    checked = [_batch(held, options, np.random.default_rng([split_seed, 11, i]), torch) for i in range(12)]
     best, kept, at = np.inf, copy.deepcopy(network.state_dict()), 0
     stopped = False
     every = max(options.steps // options.checks, 1)

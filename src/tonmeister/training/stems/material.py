@@ -16,6 +16,7 @@ from tonmeister.engines.autoencoder.groups import GROUPS
 from tonmeister.engines.autoencoder.hints import hints
 from tonmeister.engines.autoencoder.measures import measures
 from tonmeister.errors import BadInputError
+from tonmeister.training.stems.drafting import DraftOptions
 from tonmeister.training.stems.learning import BandClip, LearningOptions
 from tonmeister.training.stems.pairs import (
     FIRST_TEST_SEED,
@@ -26,12 +27,13 @@ from tonmeister.training.stems.pairs import (
 )
 from tonmeister.training.stems.raw import RATE
 from tonmeister.training.stems.spectra import band_amplitudes
-from tonmeister.units import DoubleArray
+from tonmeister.units import DoubleArray, FloatArray
 
-__all__ = ["TEST", "Material", "Progress", "RecipeOptions", "gather"]
+__all__ = ["TEST", "Held", "Material", "Progress", "RecipeOptions", "gather"]
 
 Progress = Callable[[str, float], None]
 _TEST_EVERY: Final = 5
+_HELD_EVERY: Final = 8
 TEST: Final = "test "
 """Before the name of a song that is for testing."""
 _SEMITONES: Final = tuple(float(s) for s in np.concatenate([np.arange(-4, 0, 0.5), np.arange(0.5, 4.5, 0.5)]))
@@ -50,9 +52,25 @@ class RecipeOptions:
     shifts: int = 0
     """Pitch-shifted copies of each pair, at most 16."""
     seed: int = 0
+    seeds: int = 1
+    """Of so many, from `seed` on, the median network is kept (improved preset)."""
     cache: Path | None = None
     keep_pairs: bool = False
+    keep_held: bool = False
+    """Keep the raw sound of every eighth song that is learned from, which a draft is judged by on the way."""
     learning: LearningOptions = field(default_factory=LearningOptions)
+    drafting: DraftOptions = field(default_factory=DraftOptions)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A training pair that nothing is fitted to."""
+
+    place: int
+    """In the list of training clips."""
+    raw: FloatArray
+    stem_measures: DoubleArray
+    raw_measures: DoubleArray
 
 
 @dataclass(eq=False)
@@ -62,18 +80,19 @@ class Material:
     train: dict[str, list[BandClip]]
     test: dict[str, list[StemPair]]
     raw_measures: dict[str, list[np.ndarray]]
-    raw_hints: dict[str, list[np.ndarray]]
     stem_measures: dict[str, list[np.ndarray]]
     measured_songs: dict[str, list[str]]
     pairs: dict[str, list[StemPair]]
     """The training pairs themselves, where they are kept."""
+    held: dict[str, list[Held]]
+    """Of every eighth training song, where `RecipeOptions.keep_held`."""
     notes: list[str]
 
     @classmethod
     def of(cls, groups: Sequence[str]) -> Material:
         """Nothing yet."""
-        train, test, raw, hinted, stem, songs, pairs = ({g: [] for g in groups} for _ in range(7))  # type: ignore[var-annotated]
-        return cls(train, test, raw, hinted, stem, songs, pairs, [])
+        train, test, raw, stem, songs, pairs, held = ({g: [] for g in groups} for _ in range(7))  # type: ignore[var-annotated]
+        return cls(train, test, raw, stem, songs, pairs, held, [])
 
     def raw_of(self, group: str, *, testing: bool) -> list[np.ndarray]:
         """Measures of the raw stems that are for testing, or of the others."""
@@ -120,12 +139,13 @@ def _take(
     kept = options.cache if options.songs and not options.folders else None
     clip, raw, stem = _heard(pair, None if kept is None else kept / f"heard-{pair.song}-{place[1]}.npz")
     material.raw_measures[pair.group].append(raw)
-    material.raw_hints[pair.group].append(hints(pair.raw, RATE))
     material.stem_measures[pair.group].append(stem)
     material.measured_songs[pair.group].append(TEST + pair.song if testing else pair.song)
     if testing:
         material.test[pair.group].append(pair)
         return
+    if options.keep_held and place[0] % _HELD_EVERY == 0:
+        material.held[pair.group].append(Held(len(material.train[pair.group]), pair.raw, stem, raw))
     material.train[pair.group].append(clip)
     material.pairs[pair.group] += [pair] if options.keep_pairs else []
     drawn = np.random.default_rng([options.seed, place[0]]).permutation(_SEMITONES)[: options.shifts]
@@ -138,11 +158,12 @@ def _heard(pair: StemPair, kept: Path | None) -> tuple[BandClip, DoubleArray, Do
     """The pair as bands, and the measures of raw and stem; from the file where it is there."""
     if kept is not None and kept.is_file():
         with np.load(kept, allow_pickle=False) as data:
-            return BandClip(pair.song, *data["bands"]), *data["measures"]
+            raw, stem = data["bands"]
+            return BandClip(pair.song, raw, stem, hints(pair.raw, RATE)), *data["measures"]
     bands = [band_amplitudes(x) for x in (pair.raw, pair.stem)]
     values = [measures(x, RATE) for x in (pair.raw, pair.stem)]
     if kept is not None:
         partial = kept.with_name(f".part-{kept.name}")
         np.savez(partial, bands=np.stack(bands), measures=np.stack(values))
         partial.replace(kept)
-    return BandClip(pair.song, *bands), values[0], values[1]
+    return BandClip(pair.song, bands[0], bands[1], hints(pair.raw, RATE)), values[0], values[1]

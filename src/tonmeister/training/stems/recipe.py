@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,25 +60,41 @@ def train_improved(
     overwrite: bool = False,
     progress: Progress,
 ) -> Trained:
-    """Learn the gains of one group, test them beside the baselines, and write the model."""
+    """Learn the gains of one group, test them beside the baselines, and write the model.
+
+    Of several seeds the network is kept whose loss on the songs held out is the median.
+    """
     clips = material.train[group]
-    learned = learn_bands(
-        clips,
-        options.learning,
-        options.seed,
-        progress=lambda done, _: progress(f"learning {group}", done),
-        checkpoint=output.with_suffix(".checkpoint.safetensors"),
-    )
+    tried: list[LearnedBands] = []
+    for number in range(options.seeds):
+        of_seed = f" ({number + 1} of {options.seeds})" if options.seeds > 1 else ""
+        tried.append(
+            learn_bands(
+                clips,
+                options.learning,
+                options.seed + number,
+                split_seed=options.seed,
+                progress=partial(_told, progress, f"learning {group}{of_seed}"),
+                checkpoint=output.with_suffix(".checkpoint.safetensors"),
+            )
+        )
+        if tried[-1].interrupted:
+            break
+    learned = sorted(tried, key=lambda one: one.loss)[(len(tried) - 1) // 2]
     data = onnx_network(dense_layers(learned.network, learned.mean, learned.deviation), "improved")
     card = _card(group, output, material, options, learned, command)
     save_model(output, data, card, overwrite=overwrite)
     curve = group_curve_db([(c.raw, c.stem) for c in clips])
     progress(f"testing {group}", 0.0)
     figures = summary(score_pairs(material.test[group], curve, StemNetwork(str(output), max_boost_db=18.0)))
-    metrics = {"held-out songs": figures, "loss on songs held out while learning": round(learned.loss, 4)}
+    metrics = {
+        "held-out songs": figures,
+        "loss on songs held out while learning": round(learned.loss, 4),
+        "the same of every seed": [round(one.loss, 4) for one in tried],
+    }
     written = save_model(output, data, replace(card, metrics=metrics), overwrite=True)
     output.with_suffix(".checkpoint.safetensors").unlink(missing_ok=True)
-    return Trained(output, written, learned.interrupted)
+    return Trained(output, written, tried[-1].interrupted)
 
 
 def _card(
@@ -88,7 +105,8 @@ def _card(
         name=output.stem, kind=KIND, summary=f"what becomes of a raw {group} stem in a mix, as gains per band",
         licence="MIT", format="onnx", created=date.today().isoformat(),
         recipe={
-            "command": command, "seed": options.seed, "songs": options.songs, "steps": learned.steps,
+            "command": command, "seed": options.seed, "seeds": options.seeds, "songs": options.songs,
+            "steps": learned.steps,
             "parameters": parameter_count(learned.network),
         },
         training_data=training_data(options), metrics={}, limits=LIMITS, inputs=(given,), outputs=(made,),
@@ -126,7 +144,7 @@ LIMITS: Final = (
     "person's engineer does is not in it.",
     "Shapes what is there within 18 dB per band; adds nothing, takes no noise away between notes.",
     "Knows one source at a time: masking by other tracks is not seen.",
-    "One seed; the level of the result is a matter of the fader.",
+    "The level of the result is a matter of the fader.",
 )
 
 
@@ -141,39 +159,53 @@ def train_features(
 ) -> Trained:
     """Analyze, fit and test the features of every group, and write the arrays."""
     from tonmeister.engines.autoencoder import targets
+    from tonmeister.engines.autoencoder.draft import ARRAY_SHAPES
+    from tonmeister.engines.autoencoder.hints import hints
     from tonmeister.training.stems.features import fit_predictor, judge, plain, select_features
 
     arrays: dict[str, np.ndarray] = {}
     metrics: dict[str, Any] = {}
-    settings: dict[str, Any] = {
-        "names": list(NAMES),
-        "widths": {},
-        "feature_ranges": {},
-        "chosen": {},
-        "skill": {},
-    }
-    for number, group in enumerate(options.groups):
-        progress("analyzing features", number / len(options.groups))
-        songs = np.array(material.measured_songs[group])
-        testing = np.char.startswith(songs, TEST)
-        raw, hinted, stem = (
-            np.stack(rows[group])
-            for rows in (material.raw_measures, material.raw_hints, material.stem_measures)
+    settings: dict[str, Any] = {"names": list(NAMES), "feature_ranges": {}, "chosen": {}, "skill": {}}
+    interrupted = False
+    for group in options.groups:
+        testing = np.char.startswith(np.array(material.measured_songs[group]), TEST)
+        raw, stem = (np.stack(rows[group]) for rows in (material.raw_measures, material.stem_measures))
+        predictor, learned = fit_predictor(
+            material.train[group],
+            material.held[group],
+            stem[~testing],
+            options.drafting,
+            options.seed,
+            progress=partial(_told, progress, f"learning {group}"),
         )
+        progress(f"analyzing {group}", 0.0)
         selection = select_features(raw[~testing], stem[~testing], options.seed)
-        fitted = fit_predictor(raw[~testing], hinted[~testing], stem[~testing], songs[~testing].tolist())
+        drafted = [
+            targets.draft_measures(predictor.draft, p.raw, RATE, hints(p.raw, RATE))
+            for p in material.test[group]
+        ]
+        said = np.clip(np.stack(drafted), predictor.lowest, predictor.highest)
         scale = np.maximum(raw[~testing].std(0), 1e-9)
-        figures = judge(fitted, raw[testing], hinted[testing], stem[testing], selection.names, group, scale)
+        figures = judge(said, raw[testing], stem[testing], selection.names, group, scale)
         metrics[group] = plain(selection, figures, group)
-        arrays |= {f"{group}.{n}": getattr(fitted, n).astype(np.float32) for n in targets.ARRAYS}
-        settings["widths"][group] = fitted.width
+        metrics[group]["loss on songs held out while learning"] = round(learned.loss, 4)
+        arrays |= {f"{group}.{n}": predictor.draft.arrays[n] for n in ARRAY_SHAPES}
+        arrays |= {f"{group}.{n}": getattr(predictor, n).astype(np.float32) for n in targets.ARRAYS}
         settings["chosen"][group] = list(selection.names)
         settings["feature_ranges"][group] = ranges_of(list(raw[~testing]))
         settings["skill"][group] = dict(figures.skill)
+        if interrupted := learned.interrupted:
+            break
     card = ModelCard(
         name=output.stem, kind=targets.KIND, summary="what a finished stem would measure, from the raw one",
         licence="MIT", format="npz", created=date.today().isoformat(),
-        recipe={"command": command, "seed": options.seed, "songs": options.songs},
+        recipe={
+            "command": command, "seed": options.seed, "songs": options.songs, "steps": options.drafting.steps,
+        },
         training_data=training_data(options), metrics=metrics, limits=(LIMITS[0], LIMITS[2]), settings=settings,
     )  # fmt: skip
-    return Trained(output, save_model(output, arrays, card, overwrite=overwrite))
+    return Trained(output, save_model(output, arrays, card, overwrite=overwrite), interrupted)
+
+
+def _told(progress: Progress, stage: str, done: float, _: float) -> None:
+    progress(stage, done)
