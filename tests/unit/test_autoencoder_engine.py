@@ -15,15 +15,16 @@ from tonmeister.dsp.erb_bands import centers_hz
 from tonmeister.effects.compressor import Compressor
 from tonmeister.effects.equalizer import EqSection, Equalizer
 from tonmeister.effects.stem_network import StemNetwork
-from tonmeister.engines.autoencoder.controller import PARAMETERS, control
+from tonmeister.engines.autoencoder.controller import PARAMETERS, Moves, control
 from tonmeister.engines.autoencoder.domain import fit_to, numbers
 from tonmeister.engines.autoencoder.engine import AutoencoderEngine
 from tonmeister.engines.autoencoder.groups import GROUPS, group_of
 from tonmeister.engines.autoencoder.hearing import Excerpt, excerpt_of, loudness_lufs, through
 from tonmeister.engines.autoencoder.hints import HINTS, hints
-from tonmeister.engines.autoencoder.measures import NAMES, measures
+from tonmeister.engines.autoencoder.measures import DESCRIPTORS, NAMES, measures
 from tonmeister.engines.autoencoder.options import AutoencoderOptions
 from tonmeister.engines.autoencoder.targets import Targets
+from tonmeister.engines.autoencoder.words import _DESCRIPTOR, moves_text
 from tonmeister.errors import BadInputError
 from tonmeister.hearing import TrackEar
 from tonmeister.multitrack import Multitrack, Track
@@ -273,3 +274,14 @@ def test_a_model_of_another_profile_is_refused(tmp_path: Path) -> None:
     stem_model(tmp_path / "stem-bass.onnx", eye, "faithful")
     with pytest.raises(BadInputError, match="profile=faithful"):
         AutoencoderEngine(AutoencoderOptions(models=str(tmp_path), groups="bass"))
+
+
+def test_reasons_name_features_in_words_with_their_unit() -> None:
+    assert set(_DESCRIPTOR) == set(DESCRIPTORS)
+    rows = (("hpcp_33.max", 0.1, 0.3, 0.3, 0.7), ("energy_high.mean", -60.0, -55.0, -52.0, 0.8))
+    moves = Moves(None, None, 0.0, 2.0, 1.0, 9, rows)
+    text = moves_text(moves, "tone", "vocals")
+    assert text.startswith(
+        "Mean of energy above 4 kHz -60, finished stems like it -52, now -55 dB (predicted 80% better"
+    )
+    assert moves_text(Moves(None, None, 0.0, 2.0, 1.0, 9), "tone", "keys") == "Nearer to finished keys stems."

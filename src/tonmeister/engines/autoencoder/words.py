@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tonmeister.dsp.erb_bands import centers_hz
-from tonmeister.units import DoubleArray, FloatArray
+from tonmeister.units import FloatArray
 
 if TYPE_CHECKING:
     from tonmeister.engines.autoencoder.controller import Moves
@@ -22,10 +22,29 @@ _REGIONS: Final = (
     ("highs", 5000.0, 16000.0),
 )
 _DYNAMIC: Final = ("rms", "leq", "larm", "vickers_loudness", "loudness")
+_DESCRIPTOR: Final = {
+    "rms": "level", "leq": "level over four frames", "larm": "level that falls slowly",
+    "vickers_loudness": "K-weighted level", "loudness": "loudness by Bark bands",
+    "energy_low": "energy below 150 Hz", "energy_mid_low": "energy from 150 to 800 Hz",
+    "energy_mid_high": "energy from 800 Hz to 4 kHz", "energy_high": "energy above 4 kHz",
+    "spectral_energy": "energy", "bark_5": "energy from 510 to 630 Hz", "centroid": "brightness (centroid)",
+    "contrast_valley_0": "valleys below 330 Hz", "contrast_coefficient_1": "contrast from 330 to 800 Hz",
+    "pitch_salience": "clearness of pitch", "hpcp_33": "share of one pitch class (hpcp 33)",
+}  # fmt: skip
+_DB: Final = (
+    *_DYNAMIC[:4],
+    "energy_low",
+    "energy_mid_low",
+    "energy_mid_high",
+    "energy_high",
+    "spectral_energy",
+    "bark_5",
+)
 _STATISTIC: Final = {
     "mean": "mean", "max": "highest", "stdev": "spread", "var": "variance", "dmean": "change from frame to frame",
     "dvar": "unrest from frame to frame", "dmean2": "bend from frame to frame", "dvar2": "unrest of the bends",
 }  # fmt: skip
+_SQUARED: Final = ("var", "dvar", "dvar2")
 
 
 def curve_text(gains_db: FloatArray, profile: str) -> str:
@@ -51,29 +70,27 @@ def curve_text(gains_db: FloatArray, profile: str) -> str:
 def feature_text(name: str) -> str:
     """A feature's name for a reader."""
     descriptor, _, statistic = name.partition(".")
-    return f"{_STATISTIC.get(statistic, '')} of {descriptor.replace('_', ' ')}".strip().removeprefix("of ")
+    words = _DESCRIPTOR.get(descriptor, descriptor.replace("_", " "))
+    return f"{_STATISTIC[statistic]} of {words}" if statistic else words
 
 
 def moves_text(moves: Moves, about: str, group: str) -> str:
-    """Which features ask for a move: name, value, target, skill."""
+    """Which features ask for a move: name, value, target, skill; those that say least to a reader last."""
     dynamic = [row for row in moves.moved if row[0].partition(".")[0] in _DYNAMIC]
-    rest = [row for row in moves.moved if row not in dynamic]
+    rest = sorted((row for row in moves.moved if row not in dynamic), key=lambda row: "hpcp" in row[0])
     chosen = (dynamic or rest) if about == "dynamics" else (rest or dynamic)
     if not chosen:
         return f"Nearer to finished {group} stems."
     told = "; ".join(
-        f"{feature_text(name)} {_figure(before)}, finished stems like it {_figure(target)}, now {_figure(after)} "
+        f"{feature_text(name)} {before:.3g}, finished stems like it {target:.3g}, now {after:.3g}{_unit(name)} "
         f"(predicted {skill:.0%} better than no change)"
         for name, before, after, target, skill in chosen[:2]
     )
     return f"{told[0].upper()}{told[1:]}."
 
 
-def _figure(value: float) -> str:
-    return f"{value:.3g}"
-
-
-def mean_curve_db(gains_db: FloatArray) -> DoubleArray:
-    """The dynamic equalizer as a static one, for a picture: mean over the steps in which it works."""
-    working = gains_db[np.abs(gains_db).max(1) > 0.05] if gains_db.size else gains_db
-    return np.asarray((working if len(working) else gains_db).mean(0), np.float64)
+def _unit(name: str) -> str:
+    descriptor, _, statistic = name.partition(".")
+    if descriptor not in _DB:
+        return ""
+    return " dB²" if statistic in _SQUARED else " dB"
