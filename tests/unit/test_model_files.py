@@ -83,6 +83,25 @@ def test_what_is_saved_is_loaded_and_runs(saved: Path) -> None:
     np.testing.assert_array_equal(model.run({"x": x})["y"], 2 * x)
 
 
+def test_a_network_that_is_asked_often_says_the_same(saved: Path) -> None:
+    found = load_model(saved, kind="test").network
+    assert found is not None
+    one, other = found.asked_often(rows=1), found.asked_often(rows=1)
+    said = one(np.array([1.0, 2.0, 3.0], np.float32))
+    other(np.array([7.0, 8.0, 9.0], np.float32))
+    np.testing.assert_array_equal(said, [[2.0, 4.0, 6.0]], "the other has memory of its own")
+    np.testing.assert_array_equal(one(np.full(3, 4.0, np.float32)), [[8.0, 8.0, 8.0]])
+
+
+def test_a_network_that_says_more_rows_than_it_hears_is_not_asked_often(tmp_path: Path) -> None:
+    path = tmp_path / "more.onnx"
+    save_model(path, onnx_bytes([helper.make_node("Concat", ["x", "x"], ["y"], axis=0)]), card())
+    found = load_model(path, kind="test").network
+    assert found is not None
+    with pytest.raises(ModelError, match="not as long as its input"):
+        found.asked_often(rows=1)
+
+
 def test_the_card_reads_back_as_it_was_written(saved: Path) -> None:
     read = read_card(saved.with_suffix(".json"))
     assert dataclasses.replace(read, sha256="", bytes=0) == card()

@@ -8,13 +8,14 @@ M. A. Martínez Ramírez and J. D. Reiss, "Deep Learning and Intelligent Audio M
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tonmeister.dsp.erb_bands import BANDS
 from tonmeister.errors import ModelError
@@ -76,6 +77,13 @@ class StemModel:
         """What the network makes of its input, shape (n, inputs) -> (n, outputs)."""
         given, made = PORTS[self.profile]
         return np.asarray(self.model.run({given.name: frames})[made.name], np.float32)
+
+    def asked_often(self) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """The same for one frame, (inputs,) -> (outputs,), in memory that its next call overwrites."""
+        network = self.model.network
+        assert network is not None
+        ask = network.asked_often(rows=1)
+        return lambda frame: ask(frame)[0]
 
     @property
     def settings(self) -> Mapping[str, Any]:
