@@ -20,11 +20,11 @@ import numpy as np
 
 from tonmeister.engines.autoencoder.controller import Moves, control
 from tonmeister.engines.autoencoder.groups import GROUPS
-from tonmeister.engines.autoencoder.hearing import Excerpt, excerpt_of, loudness_lufs, through
+from tonmeister.engines.autoencoder.hearing import Excerpt, excerpt_of, lost_db, through
 from tonmeister.engines.autoencoder.measures import NAMES, measures
 from tonmeister.engines.autoencoder.targets import KIND, Targets, load_features
 from tonmeister.model_files.store import load_model
-from tonmeister.training.stems.pairs import FIRST_TEST_SEED, LOUDNESS_LUFS, StemPair, synthesized_pairs
+from tonmeister.training.stems.pairs import FIRST_TEST_SEED, StemPair, synthesized_pairs
 from tonmeister.training.stems.raw import RATE
 from tonmeister.units import db_to_gain
 
@@ -81,13 +81,11 @@ def controlled(asked: argparse.Namespace) -> None:
 
 def nearer_to_the_stem(pair: StemPair, excerpt: Excerpt, targets: Targets, moves: Moves) -> float:
     made = through(moves.effects, excerpt.samples, RATE)
-    heard = loudness_lufs(made, RATE)
-    level = 1.0 if heard is None else db_to_gain(LOUDNESS_LUFS - heard)
+    level = np.float32(db_to_gain(lost_db(made, RATE)))
     weight = np.where(targets.skill >= 0.1, targets.skill, 0.0) / np.maximum(targets.spread, 1e-9)
     wanted = measures(pair.stem, RATE)
     before, after = (
-        float((weight * np.abs(x - wanted)).sum())
-        for x in (excerpt.values, measures(made * np.float32(level), RATE))
+        float((weight * np.abs(x - wanted)).sum()) for x in (excerpt.values, measures(made * level, RATE))
     )
     return 1.0 - after / max(before, 1e-12)
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tonmeister.dsp.erb_bands import BANDS
+from tonmeister.dsp.erb_bands import BANDS, band_weights, frame_length
 from tonmeister.errors import ModelError
 from tonmeister.model_files.card import Port
 from tonmeister.model_files.store import Model, load_model
@@ -33,6 +33,7 @@ __all__ = [
     "StemModel",
     "amplitude_scale",
     "analysis_window",
+    "band_frames",
     "heard_as",
     "load_stem_model",
     "smoothing",
@@ -115,6 +116,22 @@ def analysis_window(length: int) -> FloatArray:
 def amplitude_scale(length: int) -> float:
     """Makes a sine of amplitude 1 read about 1 in its band."""
     return float(2.0 / analysis_window(length).sum())
+
+
+def band_frames(samples: FloatArray, sample_rate: int) -> tuple[NDArray[Any], FloatArray]:
+    """What the improved network hears of a whole mono signal (frames,), a hop of a quarter frame apart.
+
+    Returns spectra (steps + 3, bins), the last three of which only end the signal, and amplitudes of bands (steps, 64); a
+    full-scale sine reads about 1.
+    """
+    length = frame_length(sample_rate)
+    hop = length * BAND_HOP // FRAME
+    steps, late = -(-len(samples) // hop), length // hop - 1
+    padded = np.pad(samples, (length - hop, length))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::hop][: steps + late]
+    spectra = np.fft.rfft(frames * analysis_window(length))
+    power = (spectra.real**2 + spectra.imag**2)[:steps] @ band_weights(length, sample_rate).T
+    return spectra, np.asarray(np.sqrt(power) * amplitude_scale(length), np.float32)
 
 
 def heard_as(amplitudes: FloatArray) -> FloatArray:

@@ -19,7 +19,7 @@ from tonmeister.effects.base import Effect
 from tonmeister.effects.compressor import Compressor
 from tonmeister.effects.equalizer import EqSection, Equalizer
 from tonmeister.engines.autoencoder.domain import number, numbers
-from tonmeister.engines.autoencoder.hearing import Excerpt, loudness_lufs, through
+from tonmeister.engines.autoencoder.hearing import Excerpt, lost_db, through
 from tonmeister.engines.autoencoder.measures import NAMES, measures
 from tonmeister.engines.autoencoder.targets import Targets
 from tonmeister.units import DoubleArray, db_to_gain, gain_to_db
@@ -87,12 +87,8 @@ class _Search:
     def _tried(self, state: Mapping[str, float]) -> DoubleArray:
         self.evaluations += 1
         made = through(self.effects(state), self._excerpt.samples, self._excerpt.sample_rate)
-        return measures(made * np.float32(db_to_gain(self.lost_db(made))), self._excerpt.sample_rate)
-
-    def lost_db(self, made: np.ndarray) -> float:
-        """What brings a sound back to the loudness of the excerpt."""
-        heard = loudness_lufs(made, self._excerpt.sample_rate)
-        return 0.0 if heard is None else number("hearing.loudness_lufs") - heard
+        rate = self._excerpt.sample_rate
+        return measures(made * np.float32(db_to_gain(lost_db(made, rate))), rate)
 
     def effects(self, state: Mapping[str, float]) -> list[Effect]:
         """The strip's effects in a state; those at rest are left out."""
@@ -126,7 +122,7 @@ def control(excerpt: Excerpt, targets: Targets) -> Moves:
         return Moves(None, None, 0.0, before, before, search.evaluations)
     effects = search.effects(state)
     made = through(effects, excerpt.samples, excerpt.sample_rate)
-    level_db = search.lost_db(made)
+    level_db = lost_db(made, excerpt.sample_rate)
     equalizer = next((e for e in effects if isinstance(e, Equalizer)), None)
     compressor = next((e for e in effects if isinstance(e, Compressor)), None)
     moved = _nearest(excerpt.values, values, targets, search)

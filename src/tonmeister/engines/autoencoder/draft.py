@@ -17,14 +17,14 @@ from typing import Final
 
 import numpy as np
 
-from tonmeister.dsp.erb_bands import BANDS, band_gains_to_bins, band_weights, centers_hz, frame_length
-from tonmeister.effects.stem_model import BAND_HOP, FRAME, amplitude_scale, analysis_window
+from tonmeister.dsp.erb_bands import BANDS, band_gains_to_bins, centers_hz, frame_length
+from tonmeister.effects.stem_model import BAND_HOP, FRAME, analysis_window, band_frames
 from tonmeister.engines.autoencoder.hints import HINTS
 from tonmeister.units import DoubleArray, FloatArray
 
 __all__ = [
-    "ARRAY_SHAPES", "BASIS", "CURVE_DILATIONS", "LEVELS", "MAPS", "MOVE_DILATIONS", "REACH", "SCALARS", "Draft", "Seen",
-    "octaves", "seen",
+    "ACTIVE_DB", "ARRAY_SHAPES", "BASIS", "CURVE_DILATIONS", "LOUD", "MOST_DB", "MOVE_DILATIONS", "REACH", "SCALE_DB",
+    "Draft", "Seen", "octaves", "seen",
 ]  # fmt: skip
 
 MAPS: Final = 10
@@ -33,18 +33,24 @@ SCALARS: Final = HINTS + 8
 WORDS: Final = 16
 """The hints in short, for both parts."""
 CHANNELS: Final = 48
+"""Of the convolution over bands."""
 MOVERS: Final = 40
+"""Of the convolution over time."""
 BASIS: Final = 5
 LEVELS: Final = 4 + BASIS - 1
+"""What the moves are said from, per frame."""
 TAPS: Final = 5
 CURVE_DILATIONS: Final = (1, 1, 2, 4)
 MOVE_DILATIONS: Final = (1, 2, 4, 8, 16, 32)
 REACH: Final = 52
 """Frames to either side over which the phrase level is smoothed: 1.2 s in all."""
 SCALE_DB: Final = 10.0
+"""What the networks' numbers are counted in."""
 MOST_DB: Final = (-30.0, 24.0)
 ACTIVE_DB: Final = 30.0
+"""A frame sounds that lies within so much of the loudest, as for `hints`."""
 LOUD: Final = 0.95
+"""The share of frames that are softer than a loud moment."""
 _FLOOR: Final = 1e-9
 _PER_OCTAVE: Final = (0.5, 1.0, 2.0)
 
@@ -119,19 +125,13 @@ class Draft:
 
     def drafted(self, samples: FloatArray, sample_rate: int, hinted: DoubleArray) -> FloatArray:
         """A mono signal (frames,) as the finished stem might be, at a loudness of its own."""
+        spectra, bands = band_frames(samples, sample_rate)
         length = frame_length(sample_rate)
         hop = length * BAND_HOP // FRAME
-        window = analysis_window(length)
-        padded = np.pad(samples, (length - hop, length))
-        count, late = -(-len(samples) // hop), length // hop - 1
-        frames = np.lib.stride_tricks.sliding_window_view(padded, length)[::hop][: count + late]
-        spectra = np.fft.rfft(frames * window)
-        power = (spectra.real**2 + spectra.imag**2)[:count] @ band_weights(length, sample_rate).T
-        bands = np.asarray(np.sqrt(power) * amplitude_scale(length), np.float32)
-        gains_db = np.pad(self.gains_db(bands, hinted), ((0, late), (0, 0)), mode="edge")
+        gains_db = np.pad(self.gains_db(bands, hinted), ((0, len(spectra) - len(bands)), (0, 0)), mode="edge")
         gains = 10 ** (gains_db @ band_gains_to_bins(length, sample_rate).T / 20)
-        pieces = np.fft.irfft(spectra * gains, length) * (0.5 * window)
-        made = np.zeros(len(padded) + length, np.float32)
+        pieces = np.fft.irfft(spectra * gains, length) * (0.5 * analysis_window(length))
+        made = np.zeros(len(pieces) * hop + length, np.float32)
         for number, piece in enumerate(pieces):
             made[number * hop : number * hop + length] += piece
         return made[length - hop : length - hop + len(samples)]

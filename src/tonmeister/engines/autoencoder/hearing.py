@@ -14,7 +14,7 @@ from tonmeister.engines.autoencoder.hints import hints
 from tonmeister.engines.autoencoder.measures import measures
 from tonmeister.units import DoubleArray, FloatArray, db_to_gain
 
-__all__ = ["Excerpt", "excerpt_of", "loudness_lufs", "through"]
+__all__ = ["Excerpt", "excerpt_of", "loudness_lufs", "lost_db", "through"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,12 @@ def loudness_lufs(samples: FloatArray, sample_rate: int) -> float | None:
         return None
     powers = 2.0 * np.convolve(steps, np.full(4, 0.25), mode="valid")
     return integrated_lufs(powers)
+
+
+def lost_db(samples: FloatArray, sample_rate: int) -> float:
+    """What brings a mono signal (frames,) to the loudness at which stems are measured; 0 dB in silence."""
+    heard = loudness_lufs(samples, sample_rate)
+    return 0.0 if heard is None else number("hearing.loudness_lufs") - heard
 
 
 def through(effects: Sequence[Effect], samples: FloatArray, sample_rate: int) -> FloatArray:

@@ -14,10 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from tonmeister.engines.autoencoder.domain import number
 from tonmeister.engines.autoencoder.draft import ARRAY_SHAPES, Draft
 from tonmeister.engines.autoencoder.groups import GROUPS
-from tonmeister.engines.autoencoder.hearing import Excerpt, loudness_lufs
+from tonmeister.engines.autoencoder.hearing import Excerpt, lost_db
 from tonmeister.engines.autoencoder.measures import NAMES, measures
 from tonmeister.errors import ModelError
 from tonmeister.units import DoubleArray, FloatArray, db_to_gain
@@ -61,9 +60,7 @@ class Predictor:
 def draft_measures(draft: Draft, samples: FloatArray, sample_rate: int, hinted: DoubleArray) -> DoubleArray:
     """Measures (129,) of the draft of a mono signal at -23 LUFS, brought to that loudness, too."""
     made = draft.drafted(samples, sample_rate, hinted)
-    heard = loudness_lufs(made, sample_rate)
-    gain_db = 0.0 if heard is None else number("hearing.loudness_lufs") - heard
-    return measures(made * np.float32(db_to_gain(gain_db)), sample_rate)
+    return measures(made * np.float32(db_to_gain(lost_db(made, sample_rate))), sample_rate)
 
 
 @dataclass(frozen=True, eq=False)
