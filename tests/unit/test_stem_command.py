@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from makers_stems import RATE, plucked
 from tonmeister.cli import run
 from tonmeister.effects.compressor import Compressor
 from tonmeister.effects.stem_model import load_stem_model
+from tonmeister.engines.autoencoder.targets import load_features
+from tonmeister.training.stems import recipe
+from tonmeister.training.stems.drafting import DraftOptions
 from tonmeister.training.synthesis.acoustics import apply_effect
 
 
@@ -113,6 +117,31 @@ def test_features_of_your_own_are_learned_and_met(
     notes = " ".join(plan["notes"])
     assert "finished bass" in notes + json.dumps(plan["decisions"])
     assert "Lead Vox: no targets, the model knows no vocals" in notes
+
+
+def test_groups_that_were_learned_before_an_interrupt_are_written(pairs: Path, tmp_path: Path) -> None:
+    for group in ("bass", "guitar"):
+        for kind in ("raw", "stem"):
+            (tmp_path / "data" / group / kind).mkdir(parents=True)
+            for file in (pairs / kind).iterdir():
+                shutil.copy(file, tmp_path / "data" / group / kind)
+    options = recipe.RecipeOptions(
+        groups=("bass", "guitar"),
+        folders=(tmp_path / "data",),
+        songs=0,
+        keep_held=True,
+        drafting=DraftOptions(20),
+    )
+
+    def told(stage: str, done: float) -> None:
+        if stage == "analyzing guitar":
+            raise KeyboardInterrupt
+
+    material = recipe.gather(options, told)
+    made = recipe.train_features(material, options, tmp_path / "f.npz", command="this test", progress=told)
+    assert made.interrupted
+    assert set(made.card.metrics) == {"bass"}
+    assert set(load_features(tmp_path / "f.npz").predictors) == {"bass"}
 
 
 @pytest.mark.parametrize(

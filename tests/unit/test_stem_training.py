@@ -158,6 +158,16 @@ def test_the_same_seed_learns_the_same() -> None:
         np.testing.assert_array_equal(b, d)
 
 
+def test_networks_of_several_seeds_are_judged_by_the_same_songs() -> None:
+    """The scaling is that of the songs learned from, so it tells which these were."""
+    options = LearningOptions(steps=20, batch=2, length=16, hidden=8, checks=2)
+    clips = leveled_clips(9)
+    together = [learn_bands(clips, options, seed, split_seed=0).mean for seed in range(3)]
+    apart = [learn_bands(clips, options, seed).mean for seed in range(3)]
+    np.testing.assert_array_equal(together, [together[0]] * 3)
+    assert any((mean != apart[0]).any() for mean in apart[1:])
+
+
 def test_the_oracle_is_the_best_static_curve() -> None:
     raw = band_amplitudes(plucked(2.0))
     stem = raw * np.linspace(0.3, 2.0, 64, dtype=np.float32)
@@ -378,7 +388,9 @@ def test_a_draft_begins_as_the_raw_stem_and_learns_the_finished_one() -> None:
         if done > 0.5:
             raise KeyboardInterrupt
 
-    early = learn_draft(clips, [0, 8], options, 0, progress=stop)
+    early, again = (learn_draft(clips, [0, 8], options, 0, progress=stop) for _ in range(2))
+    for name in ARRAY_SHAPES:
+        np.testing.assert_array_equal(early.draft.arrays[name], again.draft.arrays[name])
     assert early.interrupted
     assert 0 < early.steps < 60
     with pytest.raises(BadInputError, match="give more"):

@@ -62,7 +62,7 @@ class DraftOptions:
 
 @dataclass(frozen=True, eq=False)
 class LearnedDraft:
-    """A trained network and which clips it was stopped by."""
+    """A trained network."""
 
     draft: Draft
     loss: float
@@ -175,6 +175,7 @@ def learn_draft(
     torch = torch_module()
     torch.manual_seed(seed)
     torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
     rng = np.random.default_rng([seed, 12])
     inside = np.setdiff1d(np.arange(len(clips)), held)
     lesson = _lesson(clips)

@@ -68,8 +68,8 @@ def train_improved(
     tried: list[LearnedBands] = []
     for number in range(options.seeds):
         of_seed = f" ({number + 1} of {options.seeds})" if options.seeds > 1 else ""
-        tried.append(
-            learn_bands(
+        try:
+            learned = learn_bands(
                 clips,
                 options.learning,
                 options.seed + number,
@@ -77,8 +77,13 @@ def train_improved(
                 progress=partial(_told, progress, f"learning {group}{of_seed}"),
                 checkpoint=output.with_suffix(".checkpoint.safetensors"),
             )
-        )
-        if tried[-1].interrupted:
+        except KeyboardInterrupt:
+            if not tried:
+                raise
+            tried[-1] = replace(tried[-1], interrupted=True)
+            break
+        tried.append(learned)
+        if learned.interrupted:
             break
     learned = sorted(tried, key=lambda one: one.loss)[(len(tried) - 1) // 2]
     data = onnx_network(dense_layers(learned.network, learned.mean, learned.deviation), "improved")
@@ -106,7 +111,7 @@ def _card(
         licence="MIT", format="onnx", created=date.today().isoformat(),
         recipe={
             "command": command, "seed": options.seed, "seeds": options.seeds, "songs": options.songs,
-            "steps": learned.steps,
+            "steps": options.learning.steps, "best step": learned.steps,
             "parameters": parameter_count(learned.network),
         },
         training_data=training_data(options), metrics={}, limits=LIMITS, inputs=(given,), outputs=(made,),
@@ -157,44 +162,26 @@ def train_features(
     overwrite: bool = False,
     progress: Progress,
 ) -> Trained:
-    """Analyze, fit and test the features of every group, and write the arrays."""
+    """Analyze, fit and test the features of every group, and write the arrays; interrupted, of the groups so far."""
     from tonmeister.engines.autoencoder import targets
-    from tonmeister.engines.autoencoder.draft import ARRAY_SHAPES
-    from tonmeister.engines.autoencoder.hints import hints
-    from tonmeister.training.stems.features import fit_predictor, judge, plain, select_features
 
     arrays: dict[str, np.ndarray] = {}
     metrics: dict[str, Any] = {}
     settings: dict[str, Any] = {"names": list(NAMES), "feature_ranges": {}, "chosen": {}, "skill": {}}
     interrupted = False
     for group in options.groups:
-        testing = np.char.startswith(np.array(material.measured_songs[group]), TEST)
-        raw, stem = (np.stack(rows[group]) for rows in (material.raw_measures, material.stem_measures))
-        predictor, learned = fit_predictor(
-            material.train[group],
-            material.held[group],
-            stem[~testing],
-            options.drafting,
-            options.seed,
-            progress=partial(_told, progress, f"learning {group}"),
-        )
-        progress(f"analyzing {group}", 0.0)
-        selection = select_features(raw[~testing], stem[~testing], options.seed)
-        drafted = [
-            targets.draft_measures(predictor.draft, p.raw, RATE, hints(p.raw, RATE))
-            for p in material.test[group]
-        ]
-        said = np.clip(np.stack(drafted), predictor.lowest, predictor.highest)
-        scale = np.maximum(raw[~testing].std(0), 1e-9)
-        figures = judge(said, raw[testing], stem[testing], selection.names, group, scale)
-        metrics[group] = plain(selection, figures, group)
-        metrics[group]["loss on songs held out while learning"] = round(learned.loss, 4)
-        arrays |= {f"{group}.{n}": predictor.draft.arrays[n] for n in ARRAY_SHAPES}
-        arrays |= {f"{group}.{n}": getattr(predictor, n).astype(np.float32) for n in targets.ARRAYS}
-        settings["chosen"][group] = list(selection.names)
-        settings["feature_ranges"][group] = ranges_of(list(raw[~testing]))
-        settings["skill"][group] = dict(figures.skill)
-        if interrupted := learned.interrupted:
+        try:
+            made = _learn_group(group, material, options, progress)
+        except KeyboardInterrupt:
+            if not metrics:
+                raise
+            interrupted = True
+            break
+        arrays |= {f"{group}.{n}": array for n, array in made.arrays.items()}
+        metrics[group] = made.metrics
+        for name, value in made.settings.items():
+            settings[name][group] = value
+        if interrupted := made.interrupted:
             break
     card = ModelCard(
         name=output.stem, kind=targets.KIND, summary="what a finished stem would measure, from the raw one",
@@ -205,6 +192,52 @@ def train_features(
         training_data=training_data(options), metrics=metrics, limits=(LIMITS[0], LIMITS[2]), settings=settings,
     )  # fmt: skip
     return Trained(output, save_model(output, arrays, card, overwrite=overwrite), interrupted)
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """What a group adds to the model of features."""
+
+    arrays: Mapping[str, np.ndarray]
+    metrics: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    interrupted: bool
+
+
+def _learn_group(group: str, material: Material, options: RecipeOptions, progress: Progress) -> _Group:
+    from tonmeister.engines.autoencoder import targets
+    from tonmeister.engines.autoencoder.draft import ARRAY_SHAPES
+    from tonmeister.engines.autoencoder.hints import hints
+    from tonmeister.training.stems.features import fit_predictor, judge, plain, select_features
+
+    testing = np.char.startswith(np.array(material.measured_songs[group]), TEST)
+    raw, stem = (np.stack(rows[group]) for rows in (material.raw_measures, material.stem_measures))
+    predictor, learned = fit_predictor(
+        material.train[group],
+        material.held[group],
+        stem[~testing],
+        options.drafting,
+        options.seed,
+        progress=partial(_told, progress, f"learning {group}"),
+    )
+    progress(f"analyzing {group}", 0.0)
+    selection = select_features(raw[~testing], stem[~testing], options.seed)
+    drafted = [
+        targets.draft_measures(predictor.draft, p.raw, RATE, hints(p.raw, RATE)) for p in material.test[group]
+    ]
+    said = np.clip(np.stack(drafted), predictor.lowest, predictor.highest)
+    scale = np.maximum(raw[~testing].std(0), 1e-9)
+    figures = judge(said, raw[testing], stem[testing], selection.names, group, scale)
+    arrays = {n: predictor.draft.arrays[n] for n in ARRAY_SHAPES}
+    arrays |= {n: getattr(predictor, n).astype(np.float32) for n in targets.ARRAYS}
+    metrics = plain(selection, figures, group)
+    metrics["loss on songs held out while learning"] = round(learned.loss, 4)
+    settings = {
+        "chosen": list(selection.names),
+        "feature_ranges": ranges_of(list(raw[~testing])),
+        "skill": dict(figures.skill),
+    }
+    return _Group(arrays, metrics, settings, learned.interrupted)
 
 
 def _told(progress: Progress, stage: str, done: float, _: float) -> None:
